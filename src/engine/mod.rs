@@ -1,0 +1,263 @@
+//! The trait that every engine implements, and what goes in and comes out.
+//!
+//! A [`Batch`] is a list of runs of one [`Program`]. The program holds everything that changes code (shape,
+//! data, loss, optimizer, kinds of init, step count); whatever is continuous is data of the run. An engine
+//! is deterministic: a run's result does not depend on the batch that it travels in.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::measure::Symmetry;
+use crate::net::{Init, Loss, Optimizer, Shape};
+use crate::task::Data;
+
+pub mod mock;
+
+/// Everything that changes code: what all runs of a batch have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// The network.
+    pub shape: Shape,
+    /// The task; its widths are those of the shape.
+    pub data: Arc<Data>,
+    /// What is minimized.
+    pub loss: Loss,
+    /// How.
+    pub optimizer: Optimizer,
+    /// How initial parameters are drawn.
+    pub init: Init,
+    /// Updates per run; 0 measures the initial network only.
+    pub steps: u32,
+    /// Whether a run rests once it is solved (`train.stop = "solved"`).
+    pub stop_when_solved: bool,
+    /// What [`Run::solved_limit`] is compared with.
+    pub criterion: Criterion,
+}
+
+/// When a run counts as solved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Criterion {
+    /// Every |output − target| strictly under the limit.
+    Error,
+    /// The loss strictly under the limit.
+    Loss,
+}
+
+/// The per-run data. Engines that compute in f32 round these once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run {
+    /// Seed index: which random numbers.
+    pub seed: u64,
+    /// `init.base_value`
+    pub base_value: f64,
+    /// `init.scale`
+    pub scale: f64,
+    /// `init.bias_scale`, resolved
+    pub bias_scale: f64,
+    /// `train.lr`
+    pub lr: f64,
+    /// `train.momentum`
+    pub momentum: f64,
+    /// `train.weight_decay`
+    pub weight_decay: f64,
+    /// `criteria.solved_tolerance` or `criteria.solved_loss`, by [`Program::criterion`]
+    pub solved_limit: f64,
+    /// `criteria.symmetry_tolerance`
+    pub symmetry_tolerance: f64,
+    /// Whether to keep a measurement of every measured step.
+    pub traced: bool,
+}
+
+/// Where initial parameters come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Drawn by the engine from each run's settings and this master seed.
+    Drawn {
+        /// `runs.seed`
+        master: u64,
+    },
+    /// Given, shape [run][parameter].
+    Given(&'a [f32]),
+}
+
+/// Runs that go to an engine together.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// What they have in common.
+    pub program: &'a Program,
+    /// What they do not.
+    pub runs: &'a [Run],
+    /// Their initial parameters.
+    pub start: Start<'a>,
+    /// Whether initial and final parameters come back.
+    pub keep_parameters: bool,
+}
+
+/// What comes back of a batch, in the order of its runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// One result a run.
+    pub runs: Vec<RunResult>,
+    /// With [`Batch::keep_parameters`].
+    pub parameters: Option<Parameters>,
+}
+
+/// Parameters of all runs of a batch, each of shape [run][parameter].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    /// At step 0.
+    pub initial: Vec<f32>,
+    /// Where the run ended or rests (for a diverged run: as they were found diverged).
+    pub last: Vec<f32>,
+}
+
+/// What became of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunResult {
+    /// At step 0.
+    pub initial: Measured,
+    /// At the end; meaningless for a diverged run.
+    pub last: Measured,
+    /// First step at which the criterion held.
+    pub solve_step: Option<u32>,
+    /// First step at which the loss or a parameter was not finite or beyond [`DIVERGED`].
+    pub diverge_step: Option<u32>,
+    /// Updates applied.
+    pub steps: u32,
+    /// Symmetry at each of [`measured_steps`]; where a run rests, its last. Meaningless from `diverge_step` on.
+    pub symmetry: Vec<Symmetry>,
+    /// For a traced run the measurement at each of [`measured_steps`], else empty.
+    pub trace: Vec<Measured>,
+}
+
+/// The measures of a network at one step, over the whole task.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// Of the batch loss, without weight decay.
+    pub loss: f64,
+    /// Largest |output − target|.
+    pub error: f64,
+    /// L2 norm over all parameters, without weight decay.
+    pub gradient_norm: f64,
+    /// Of the hidden layer with the smallest spread; `None` without a hidden layer of two or more units.
+    pub units: Option<Units>,
+    /// Of the whole network.
+    pub symmetry: Symmetry,
+}
+
+/// How alike the units of one hidden layer are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Units {
+    /// Largest activation distance of any pair.
+    pub spread: f64,
+    /// Smallest activation distance of any pair.
+    pub gap: f64,
+    /// Groups of units linked by distances at or under the tolerance.
+    pub distinct: u32,
+}
+
+/// A loss or parameter beyond this in magnitude, or not finite, is a divergence.
+pub const DIVERGED: f64 = 1e30;
+
+/// The steps at which symmetry is measured: 0, every distinct round(2^(k/8)) below `steps`, and `steps`.
+pub fn measured_steps(steps: u32) -> Vec<u32> {
+    let mut measured = vec![0];
+    for k in 0.. {
+        let step = 2f64.powf(f64::from(k) / 8.0).round();
+        if step >= f64::from(steps) {
+            break;
+        }
+        if measured.last() != Some(&(step as u32)) {
+            measured.push(step as u32);
+        }
+    }
+    if steps > 0 {
+        measured.push(steps);
+    }
+    measured
+}
+
+/// Which machine does the work, as printed and as written to the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Description {
+    /// `gpu`, `cpu`, `reference` or `mock`
+    pub backend: String,
+    /// Name of the adapter, or of the processor's instruction set
+    pub adapter: String,
+    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `processor`
+    pub adapter_type: String,
+    /// Driver and its version, if any
+    pub driver: String,
+    /// Worker threads on the host
+    pub threads: usize,
+}
+
+/// How an engine would run a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Name of the kernel.
+    pub kernel: String,
+    /// Why this one.
+    pub reason: String,
+    /// Memory a run needs while it trains, in bytes.
+    pub bytes_per_run: u64,
+    /// Runs that make a good batch.
+    pub runs_per_batch: usize,
+}
+
+/// How an engine reports progress and learns that the user has had enough.
+pub struct Watch<'a> {
+    /// Set by Ctrl-C; engines look at it several times a second.
+    pub interrupted: &'a AtomicBool,
+    /// Called with the number of runs of this batch that have newly finished; fractions of the work are
+    /// reported as they come, so the sum over a batch is its number of runs.
+    pub finished: &'a (dyn Fn(usize) + Sync),
+}
+
+/// Why a batch was not trained.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The user interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// The program is beyond what this engine can do; the text says what and which flag changes it.
+    #[error("{0}")]
+    Unsupported(String),
+    /// No such device.
+    #[error("{0}")]
+    NoDevice(String),
+    /// The device or its driver failed, or returned what cannot be true.
+    #[error("{0}")]
+    Device(String),
+}
+
+/// Something that trains networks.
+pub trait Engine {
+    /// Which machine does the work.
+    fn description(&self) -> Description;
+
+    /// How a program would run, or why it can't.
+    fn placement(&self, program: &Program) -> Result<Placement, EngineError>;
+
+    /// Trains a batch to its end.
+    fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError>;
+
+    /// The raw Philox blocks of `counters` under `key`, computed where training would draw them.
+    fn random_words(&mut self, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>, EngineError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::measured_steps;
+
+    #[test]
+    fn measured_steps_are_distinct_and_end_at_steps() {
+        assert_eq!(measured_steps(1), [0, 1]);
+        assert_eq!(measured_steps(10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(measured_steps(20), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 19, 20]);
+        let long = measured_steps(200_000);
+        assert!(long.windows(2).all(|w| w[0] < w[1]));
+        assert_eq!(long.last(), Some(&200_000));
+        assert_eq!(measured_steps(0), [0]);
+    }
+}

@@ -1,0 +1,21 @@
+//! symbreak trains thousands to millions of small neural networks at once and says what fraction of them
+//! breaks symmetry. The way of the data through the crate, one direction only:
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`cli`] | one file per subcommand; arguments become typed options here and nowhere else |
+//! | [`spec`] | what to run: TOML and flags -> Spec -> Plan. Pure; knows no engine's inside |
+//! | [`task`] | the data sets |
+//! | [`net`] | the mathematics, once: shapes, activations, losses, optimizers, init, random numbers |
+//! | [`engine`] | the trait `Engine`, and `cpu`, `gpu`, `reference` and `mock` behind it |
+//! | [`measure`] | symmetry, outcomes, intervals |
+//! | [`output`] | every file that is written is written here |
+//! | [`verify`] | the ladder: engines against each other, rung by rung |
+
+#![warn(missing_docs)]
+
+pub mod engine;
+pub mod measure;
+pub mod net;
+pub mod spec;
+pub mod task;

@@ -1,0 +1,310 @@
+//! Initial parameters: base point + scale × noise, drawn in f32 so that every engine starts from the same
+//! numbers. Mirrors `shaders/init.wgsl`.
+
+use super::philox::{self, Stream};
+use super::{Shape, words};
+
+words! {
+    /// The symmetric point that noise is added to.
+    Base {
+        /// All parameters 0.
+        Zero = "zero",
+        /// Every weight c, every bias 0.
+        Constant = "constant",
+        /// Drawn from U(−r, r) per run, but invariant under every permutation of hidden units.
+        Copies = "copies",
+    }
+}
+
+words! {
+    /// The distribution of the noise.
+    Noise {
+        /// U(−1, 1)
+        Uniform = "uniform",
+        /// N(0, 1)
+        Normal = "normal",
+    }
+}
+
+words! {
+    /// What the weights' noise is multiplied by: a variance from the fans of the layer's own matrix.
+    Gain {
+        /// 1
+        None = "none",
+        /// variance 2 / (fan-in + fan-out): Glorot & Bengio 2010
+        Glorot = "glorot",
+        /// variance 2 / fan-in: He et al. 2015
+        He = "he",
+        /// variance 1 / fan-in: LeCun et al. 1998
+        Lecun = "lecun",
+    }
+}
+
+/// The kinds that decide how parameters are drawn; the amounts are per-run settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Init {
+    /// The symmetric point.
+    pub base: Base,
+    /// The distribution of the noise.
+    pub noise: Noise,
+    /// The factor on the weights' noise.
+    pub gain: Gain,
+}
+
+/// How one parameter is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ParameterDraw {
+    /// The parameter whose base word this one shares under [`Base::Copies`]: the first of its orbit.
+    pub orbit: u32,
+    /// Weight (scale applies) or bias (bias_scale applies).
+    pub weight: bool,
+    /// Gain of this parameter's noise; 1 for biases.
+    pub factor: f32,
+}
+
+impl Init {
+    /// How each parameter of `shape` is drawn, in layout order.
+    pub fn draws(&self, shape: &Shape) -> Vec<ParameterDraw> {
+        let count = shape.parameters();
+        let mut draws: Vec<ParameterDraw> =
+            (0..count).map(|p| ParameterDraw { orbit: p as u32, weight: true, factor: 1.0 }).collect();
+        let layers = shape.layers();
+        let last = layers.len() - 1;
+        for (l, layer) in layers.iter().enumerate() {
+            if let Some(w) = layer.weights {
+                let factor = self.factor(layer.inputs, layer.outputs);
+                for u in 0..layer.outputs {
+                    for i in 0..layer.inputs {
+                        // Orbits under permuting the units of each hidden layer: the index of a hidden
+                        // unit drops out, the index of an input or output stays.
+                        let row = if l == last { u } else { 0 };
+                        let column = if l == 0 { i } else { 0 };
+                        let p = w + u * layer.inputs + i;
+                        draws[p].orbit = (w + row * layer.inputs + column) as u32;
+                        draws[p].factor = factor;
+                    }
+                }
+            }
+            if let Some(b) = layer.biases {
+                for u in 0..layer.outputs {
+                    draws[b + u].weight = false;
+                    draws[b + u].orbit = (b + if l == last { u } else { 0 }) as u32;
+                }
+            }
+        }
+        if let Some(s) = shape.skip_weights() {
+            let factor = self.factor(shape.inputs, shape.outputs);
+            draws[s..].iter_mut().for_each(|draw| draw.factor = factor);
+        }
+        draws
+    }
+
+    /// The standard deviation that the gain asks for, over that of the plain noise.
+    fn factor(&self, fan_in: usize, fan_out: usize) -> f32 {
+        let variance = match self.gain {
+            Gain::None => return 1.0,
+            Gain::Glorot => 2.0 / (fan_in + fan_out) as f64,
+            Gain::He => 2.0 / fan_in as f64,
+            Gain::Lecun => 1.0 / fan_in as f64,
+        };
+        match self.noise {
+            // U(−1, 1) has variance 1/3.
+            Noise::Uniform => (3.0 * variance).sqrt() as f32,
+            Noise::Normal => variance.sqrt() as f32,
+        }
+    }
+}
+
+/// The per-run amounts of a draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Amounts {
+    /// Master seed: the key of the generator.
+    pub master: u64,
+    /// Seed index of the run.
+    pub seed: u64,
+    /// c of [`Base::Constant`], r of [`Base::Copies`].
+    pub base_value: f32,
+    /// Multiplies the noise of weights.
+    pub scale: f32,
+    /// Multiplies the noise of biases.
+    pub bias_scale: f32,
+}
+
+/// The initial parameters of one run, in layout order. Bit for bit the same on every call.
+pub fn draw(init: Init, draws: &[ParameterDraw], amounts: Amounts) -> impl Iterator<Item = f32> {
+    let Amounts { master, seed, base_value, scale, bias_scale } = amounts;
+    draws.iter().enumerate().map(move |(p, draw)| {
+        let base = match init.base {
+            Base::Zero => 0.0,
+            Base::Constant => {
+                if draw.weight {
+                    base_value
+                } else {
+                    0.0
+                }
+            }
+            Base::Copies => base_value * uniform(philox::words(master, seed, Stream::Base, draw.orbit)[0]),
+        };
+        let words = philox::words(master, seed, Stream::Noise, p as u32);
+        let noise = match init.noise {
+            Noise::Uniform => uniform(words[0]),
+            Noise::Normal => normal(words[0], words[1]),
+        };
+        let amount = if draw.weight { scale * draw.factor } else { bias_scale };
+        base + amount * noise
+    })
+}
+
+/// A number in (−1, 1) from the upper 24 bits of a word; exact, so equal on every device.
+pub fn uniform(word: u32) -> f32 {
+    let odd = 2 * (word >> 8) as i32 + 1;
+    (odd - (1 << 24)) as f32 * (1.0 / (1 << 24) as f32)
+}
+
+/// A standard normal number by Box & Muller (1958), from polynomials of our own: the built-in log and cos of
+/// a shading language may be off by 2⁻¹¹.
+pub fn normal(radius: u32, angle: u32) -> f32 {
+    (-2.0 * ln_unit(radius)).sqrt() * cos_turn(angle)
+}
+
+/// ln u for the odd multiple u of 2⁻²⁴ that the upper 23 bits of a word name, which f32 holds exactly: exponent
+/// and mantissa apart, and ln m = 2 artanh((m − 1)/(m + 1)).
+fn ln_unit(word: u32) -> f32 {
+    let bits = ((2 * (word >> 9) + 1) as f32).to_bits();
+    // Shift the mantissa's range to [√½, √2), where the series is short and ln 1 is exactly 0.
+    let shifted = bits.wrapping_sub(0x3F35_04F3);
+    let exponent = (shifted as i32 >> 23) - 24;
+    let m = f32::from_bits((shifted & 0x007F_FFFF) + 0x3F35_04F3);
+    let s = (m - 1.0) / (m + 1.0);
+    let u = s * s;
+    let series = ((0.116_656_84 * u + 0.142_753_9) * u + 0.200_000_61) * u + 0.333_333_34;
+    let ln_m = 2.0 * s + 2.0 * s * u * series;
+    exponent as f32 * std::f32::consts::LN_2 + ln_m
+}
+
+/// cos(2π · word / 2³²): the quadrant from the top bits, exactly; a polynomial on ±π/4.
+fn cos_turn(word: u32) -> f32 {
+    let quadrant = word.wrapping_add(0x2000_0000) >> 30;
+    let rest = word.wrapping_sub(quadrant << 30) as i32;
+    let r = rest as f32 * (std::f32::consts::TAU / 4_294_967_296.0);
+    let u = r * r;
+    let sin_series = ((0.000_002_724_996_5 * u - 0.000_198_400_87) * u + 0.008_333_332) * u - 0.166_666_67;
+    let sin = r + r * u * sin_series;
+    let cos = 1.0 - 0.5 * u
+        + u * u * (((-2.730_094_5e-7 * u + 2.480_06e-5) * u - 0.001_388_888_8) * u + 0.041_666_668);
+    match quadrant {
+        0 => cos,
+        1 => -sin,
+        2 => -cos,
+        _ => sin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Activation, Readout};
+
+    const AMOUNTS: Amounts = Amounts { master: 7, seed: 3, base_value: 0.5, scale: 0.0, bias_scale: 0.0 };
+
+    fn shape() -> Shape {
+        Shape {
+            inputs: 3,
+            hidden: vec![4, 5],
+            outputs: 2,
+            activation: Activation::Tanh,
+            output: Activation::Logistic,
+            readout: Readout::Trained,
+            bias: true,
+            skip: true,
+        }
+    }
+
+    fn drawn(init: Init, amounts: Amounts) -> Vec<f32> {
+        draw(init, &init.draws(&shape()), amounts).collect()
+    }
+
+    #[test]
+    fn normals_are_accurate_to_a_few_ulp_of_f64_box_muller() {
+        let mut worst = 0.0f64;
+        for i in 0..200_000u32 {
+            let [a, b, ..] = philox::words(1, 2, Stream::Noise, i);
+            let radius = (-2.0 * (f64::from(2 * (a >> 9) + 1) / f64::from(1 << 24)).ln()).sqrt();
+            let exact = radius * (std::f64::consts::TAU * f64::from(b) / 4_294_967_296.0).cos();
+            worst = worst.max((f64::from(normal(a, b)) - exact).abs());
+        }
+        assert!(worst < 6e-7, "{worst}");
+        for extreme in [0, 1, u32::MAX, u32::MAX - 1, 1 << 31] {
+            for angle in [0, 1, u32::MAX, 1 << 29, 1 << 30, 1 << 31, 3 << 30] {
+                assert!(normal(extreme, angle).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn uniforms_are_exact_and_inside_the_open_interval() {
+        assert_eq!(uniform(0), -1.0 + 1.0 / (1 << 24) as f32);
+        assert_eq!(uniform(u32::MAX), 1.0 - 1.0 / (1 << 24) as f32);
+    }
+
+    #[test]
+    fn copies_are_invariant_under_permuting_hidden_units_and_free_elsewhere() {
+        let init = Init { base: Base::Copies, noise: Noise::Uniform, gain: Gain::None };
+        let values = drawn(init, AMOUNTS);
+        let layers = shape().layers();
+        let weight =
+            |l: usize, u: usize, i: usize| values[layers[l].weights.unwrap() + u * layers[l].inputs + i];
+        for u in 1..4 {
+            for i in 0..3 {
+                assert_eq!(weight(0, u, i), weight(0, 0, i));
+            }
+        }
+        assert_ne!(weight(0, 0, 0), weight(0, 0, 1));
+        for u in 0..5 {
+            for i in 0..4 {
+                assert_eq!(weight(1, u, i), weight(1, 0, 0));
+            }
+        }
+        for o in 0..2 {
+            for i in 0..5 {
+                assert_eq!(weight(2, o, i), weight(2, o, 0));
+            }
+        }
+        assert_ne!(weight(2, 0, 0), weight(2, 1, 0));
+        let distinct: std::collections::HashSet<u32> = values.iter().map(|v| v.to_bits()).collect();
+        // 3 + 1 first layer, 1 + 1 second, 2 + 2 output, 6 skip.
+        assert_eq!(distinct.len(), 4 + 2 + 4 + 6);
+        assert!(values.iter().all(|v| v.abs() <= 0.5));
+    }
+
+    #[test]
+    fn gains_set_the_variance_of_weights_only() {
+        for (gain, variance) in [(Gain::Glorot, 2.0 / 9.0), (Gain::He, 2.0 / 4.0), (Gain::Lecun, 1.0 / 4.0)] {
+            for noise in [Noise::Uniform, Noise::Normal] {
+                let init = Init { base: Base::Zero, noise, gain };
+                let second = shape().layers()[1].weights.unwrap();
+                let bias = shape().layers()[1].biases.unwrap();
+                let (mut weights, mut biases) = (0.0, 0.0);
+                let seeds = 4000;
+                for seed in 0..seeds {
+                    let v = drawn(init, Amounts { seed, scale: 1.0, bias_scale: 0.0, ..AMOUNTS });
+                    weights += v[second..second + 20].iter().map(|&w| f64::from(w * w)).sum::<f64>();
+                    biases += v[bias..bias + 5].iter().map(|&b| f64::from(b.abs())).sum::<f64>();
+                }
+                let measured = weights / (20 * seeds) as f64;
+                assert!((measured / variance - 1.0).abs() < 0.03, "{gain} {noise}: {measured} {variance}");
+                assert_eq!(biases, 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn scale_zero_is_exactly_the_base_point() {
+        let init = Init { base: Base::Constant, noise: Noise::Normal, gain: Gain::He };
+        for (v, weight) in drawn(init, AMOUNTS).into_iter().zip(shape().is_weight()) {
+            assert_eq!(v, if weight { 0.5 } else { 0.0 });
+        }
+        let zero = Init { base: Base::Zero, ..init };
+        assert!(drawn(zero, AMOUNTS).iter().all(|v| v.to_bits() == 0), "no negative zeros either");
+    }
+}
