@@ -13,6 +13,8 @@ use crate::net::{Init, Loss, Optimizer, Shape};
 use crate::task::Data;
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod mock;
 
 /// Everything that changes code: what all runs of a batch have in common.
