@@ -114,7 +114,8 @@ fn count_cells(sweeps: &[Sweep], seeds: u64) -> Result<usize, SpecError> {
         return Err(SpecError::new(format!("the sweep has more than {MAX_CELLS} cells: {sizes}")));
     };
     if cells.checked_mul(seeds).is_none() {
-        let message = format!("runs.seeds: {cells} cells × {seeds} seeds are more runs than 64 bits can count");
+        let message =
+            format!("runs.seeds: {cells} cells × {seeds} seeds are more runs than 64 bits can count");
         return Err(SpecError::new(message));
     }
     Ok(cells as usize)
@@ -203,10 +204,7 @@ impl Programs {
             ));
         }
         if spec.readout == Readout::Sum && spec.hidden.is_empty() {
-            return Err((
-                "net.readout",
-                "\"sum\" needs a hidden layer, but net.hidden has none".to_string(),
-            ));
+            return Err(("net.readout", "\"sum\" needs a hidden layer, but net.hidden has none".to_string()));
         }
         let bits = if dataset == Boolean::Parity { spec.bits } else { 2 };
         let task = *self.task_by_key.entry((dataset, bits, spec.inputs, spec.targets)).or_insert_with(|| {
@@ -274,7 +272,8 @@ fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
             document.insert("sweep".to_string(), Json::Object(ranges.collect()));
         }
         let Some(value) = (key.get)(base).filter(|_| !is_swept(key)) else { continue };
-        let json = if matches!(key.kind, Kind::Widths) { base.hidden.clone().into() } else { Json::from(&value) };
+        let json =
+            if matches!(key.kind, Kind::Widths) { base.hidden.clone().into() } else { Json::from(&value) };
         if key.table().is_empty() {
             document.insert(key.name.to_string(), json);
         } else {

@@ -33,17 +33,15 @@ struct Entry<'a> {
 }
 
 /// The items of a table in the order of the text; names get `prefix` in front.
-fn entries<'a>(table: &'a DeTable<'a>, prefix: &str, source: &Source<'_>) -> Vec<Entry<'a>> {
+fn entries<'a>(table: &'a DeTable<'a>, prefix: &str, source: &Source<'_>) -> impl Iterator<Item = Entry<'a>> {
     let mut items: Vec<_> = table.iter().collect();
     items.sort_by_key(|(name, _)| name.span().start);
-    items
-        .into_iter()
-        .map(|(name, value)| Entry {
-            name: format!("{prefix}{}", name.get_ref()),
-            place: source.place(name.span().start),
-            value: value.get_ref(),
-        })
-        .collect()
+    // Lazily, since finding a line takes time and the first bad entry is the last one looked at.
+    items.into_iter().map(move |(name, value)| Entry {
+        name: format!("{prefix}{}", name.get_ref()),
+        place: source.place(name.span().start),
+        value: value.get_ref(),
+    })
 }
 
 /// The text of a spec and its name.
@@ -222,8 +220,10 @@ fn read_flag(key: &Key, text: &str) -> Result<Value, String> {
 fn raw(value: &DeValue<'_>) -> Raw {
     match value {
         DeValue::String(text) => Raw::Text(text.to_string()),
-        // An integer beyond 128 bits is beyond every key's limit as well.
-        DeValue::Integer(n) => Raw::Integer(i128::from_str_radix(n.as_str(), n.radix()).unwrap_or(i128::MAX)),
+        // An integer beyond 128 bits is beyond every key's limit, as infinity is.
+        DeValue::Integer(n) => {
+            i128::from_str_radix(n.as_str(), n.radix()).map_or(Raw::Number(f64::INFINITY), Raw::Integer)
+        }
         // TOML's floats are Rust's; should they ever differ, no key takes NaN.
         DeValue::Float(x) => Raw::Number(x.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(flag) => Raw::Flag(*flag),

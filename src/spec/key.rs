@@ -202,9 +202,11 @@ impl Kind {
                 // Adding 0 turns -0 into 0, which is the same point of a sweep.
                 if allowed(x) { Ok(Value::Number(x + 0.0)) } else { Err(wrong()) }
             }
-            (Kind::Integer { low, high }, Raw::Integer(n)) => {
-                u64::try_from(*n).ok().filter(|n| (low..=high).contains(&n)).map(Value::Integer).ok_or_else(wrong)
-            }
+            (Kind::Integer { low, high }, Raw::Integer(n)) => u64::try_from(*n)
+                .ok()
+                .filter(|n| (low..=high).contains(&n))
+                .map(Value::Integer)
+                .ok_or_else(wrong),
             (Kind::Flag, Raw::Flag(flag)) => Ok(Value::Flag(*flag)),
             (Kind::Word { words, later }, Raw::Text(word)) => {
                 if words.contains(&word.as_str()) {
@@ -223,7 +225,9 @@ impl Kind {
             (Kind::Text, Raw::Text(text)) => Ok(Value::Word(text.clone())),
             (Kind::Name, Raw::Text(name)) => match check_name(name) {
                 Ok(()) => Ok(Value::Word(name.clone())),
-                Err(why) => Err(format!("expected {}, found \"{}\": {why}", self.expected(), printable(name))),
+                Err(why) => {
+                    Err(format!("expected {}, found \"{}\": {why}", self.expected(), printable(name)))
+                }
             },
             _ => Err(wrong()),
         }
@@ -528,7 +532,10 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("train.rho", FRACTION, |s, v| v.as_number().map(|x| s.rho = x), |s| number(s.rho))
         .used_if(|_| false, "only train.optimizer = \"rmsprop\" does, which is not yet supported"),
     Key::new("train.epsilon", AMOUNT, |s, v| v.as_number().map(|x| s.epsilon = x), |s| number(s.epsilon))
-        .used_if(|_| false, "only train.optimizer = \"adam\" and \"rmsprop\" do, which are not yet supported"),
+        .used_if(
+            |_| false,
+            "only train.optimizer = \"adam\" and \"rmsprop\" do, which are not yet supported",
+        ),
     Key::new(
         "train.weight_decay",
         AMOUNT,
@@ -602,7 +609,7 @@ pub(super) fn find(name: &str) -> Result<&'static Key, String> {
             KEYS.iter().find(|key| key.leaf() == near).map(|key| key.name)
         });
     let siblings: Vec<&str> =
-        KEYS.iter().filter(|key| key.table() == table && table != "").map(Key::leaf).collect();
+        KEYS.iter().filter(|key| !table.is_empty() && key.table() == table).map(Key::leaf).collect();
     Err(match near {
         None if !siblings.is_empty() => format!("unknown key; [{table}] has {}", siblings.join(", ")),
         _ => format!("unknown key{}", suggestion(near)),

@@ -59,7 +59,8 @@ pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>),
         )));
     }
     let shown = printable(source);
-    let bytes = std::fs::read(path).map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         SpecError::new(format!("cannot read {shown}: it is not UTF-8 (at byte {offset})"))

@@ -163,7 +163,8 @@ fn shorten(value: &Json) -> String {
     match value.get("sweep").and_then(Json::as_array) {
         Some(values) => {
             let shown: Vec<String> = values.iter().take(4).map(Json::to_string).collect();
-            let rest = if values.len() > 4 { format!(", … ({} values)", values.len()) } else { String::new() };
+            let rest =
+                if values.len() > 4 { format!(", … ({} values)", values.len()) } else { String::new() };
             format!("swept over {}{rest}", shown.join(", "))
         }
         None => value.to_string(),

@@ -156,10 +156,7 @@ mod tests {
     #[test]
     fn items_and_spacings() {
         assert_eq!(shown("init.scale", "0,log:1e-3:10:5"), "0.0 0.001 0.01 0.1 1.0 10.0");
-        assert_eq!(
-            shown("init.scale", " lin:0:1:11 "),
-            "0.0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1.0"
-        );
+        assert_eq!(shown("init.scale", " lin:0:1:11 "), "0.0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1.0");
         assert_eq!(shown("init.scale", "log:1:100:4"), "1.0 4.6415888336128 21.544346900319 100.0");
         assert_eq!(shown("init.scale", "lin:0.1:0.1:1"), "0.1");
         assert_eq!(shown("init.base_value", "lin:-0.2:0.4:4"), "-0.2 0.0 0.2 0.4");
@@ -215,10 +212,7 @@ mod tests {
             error("init.scale", "lin:1:inf:3"),
             "\"lin:1:inf:3\": expected a finite number, found \"inf\""
         );
-        assert_eq!(
-            error("init.scale", "geo:1:2:3"),
-            "expected lin:LO:HI:N or log:LO:HI:N, found \"geo:…\""
-        );
+        assert_eq!(error("init.scale", "geo:1:2:3"), "expected lin:LO:HI:N or log:LO:HI:N, found \"geo:…\"");
         assert_eq!(
             error("init.scale", "lin:-1:1:3"),
             "\"lin:-1:1:3\": expected a number from 0 to 3.4e38, found -1.0"
