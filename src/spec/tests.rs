@@ -827,8 +827,11 @@ fn sources_are_presets_or_files() {
     std::fs::write(path("latin.toml"), b"# caf\xe9").unwrap();
     assert_eq!(
         fails(&path("latin.toml")),
-        format!("cannot read {}: it is not UTF-8 (at byte 5)", printable(&path("latin.toml")))
+        format!("cannot read {}: it is not UTF-8 (at byte 5)", path("latin.toml"))
     );
+    let long = path(&format!("{}.toml", "long".repeat(30)));
+    std::fs::write(&long, "x = 1").unwrap();
+    assert_eq!(fails(&long), format!("x (line 1 of {long}): unknown key"));
     assert!(fails(folder.path().to_str().unwrap()).starts_with("cannot read "));
     std::fs::write(path("-x.toml"), XOR).unwrap();
     assert_eq!(
