@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::{Batch, Description, Engine, EngineError, Placement, Program, Trained, Watch, measured_steps};
 use device::Gpu;
 pub use device::{AdapterDescription, adapters};
-use shader::{Kernel, Kind};
+use shader::{Kernel, Kind, Target};
 
 /// How the engine is opened.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,8 @@ impl GpuEngine {
     }
 
     fn kernel(&self, program: &Program) -> Result<Kernel, EngineError> {
-        shader::kernel(program)
+        let target = if self.gpu.adapter.software { Target::SOFTWARE } else { Target::HARDWARE };
+        shader::kernel(program, target)
     }
 
     /// The compiled pipeline of a shader, from the cache if it was there.

@@ -3,10 +3,8 @@
 use minijinja::{Environment, Value, context};
 
 use crate::engine::{Criterion, EngineError, Program};
-use crate::net::{Activation, Layer, Loss, Optimizer};
+use crate::net::{Activation, Layer, Optimizer};
 
-/// Parameters that a network may have to live in registers.
-const REGISTER_PARAMETERS: usize = 64;
 /// Units of a layer, one bit each in the register kernel's links.
 const REGISTER_WIDTH: usize = 32;
 /// Parameters × samples up to which samples are written out one by one.
@@ -15,11 +13,28 @@ const UNROLLED: usize = 640;
 const WORKGROUP_FLOATS: usize = 4096 - 128;
 /// Samples of a tile at most.
 const TILE: usize = 16;
-/// Invocations of a workgroup.
+/// Invocations of a workgroup where each has a network of its own.
 pub const WORKGROUP: u32 = 64;
 /// Loop iterations of one invocation in one dispatch, nested ones included. One driver silently ends all
 /// loops of an invocation after 65,535.
 pub const LOOP_ITERATIONS: u64 = 60_000;
+
+/// What a kernel is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Parameters that a network may have to live in registers.
+    pub register_parameters: usize,
+    /// Invocations that share a network which does not.
+    pub lanes: usize,
+}
+
+impl Target {
+    /// A GPU: few registers, wide workgroups.
+    pub const HARDWARE: Target = Target { register_parameters: 64, lanes: 64 };
+    /// A processor posing as one: registers spill cheaply, and a barrier costs nothing only where the
+    /// workgroup is a single vector.
+    pub const SOFTWARE: Target = Target { register_parameters: 160, lanes: 8 };
+}
 
 /// One of the two ways to train on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +63,15 @@ pub struct Kernel {
 }
 
 /// Chooses the kernel of a program and writes its source.
-pub fn kernel(program: &Program) -> Result<Kernel, EngineError> {
+pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> {
     let shape = &program.shape;
     let (parameters, samples) = (shape.parameters(), program.data.samples());
     let widest = shape.hidden.iter().copied().max().unwrap_or(0);
-    if parameters <= REGISTER_PARAMETERS && widest <= REGISTER_WIDTH {
+    // Seeing each sample, then comparing and grouping: loops of one invocation in one measurement.
+    let pair_iterations: usize = shape.hidden.iter().map(|&units| units + pairs(units)).sum();
+    let measure_iterations = (samples + 1) * (1 + pair_iterations) + widest * widest * (widest + 1);
+    let fits = parameters <= target.register_parameters && widest <= REGISTER_WIDTH;
+    if fits && measure_iterations as u64 <= LOOP_ITERATIONS {
         let unrolled = parameters * samples <= UNROLLED;
         let reason = format!(
             "its {parameters} parameters fit in registers; {samples} samples {}",
@@ -79,18 +98,21 @@ pub fn kernel(program: &Program) -> Result<Kernel, EngineError> {
     let hidden_units = units - shape.outputs;
     let links = parameters + hidden_units * samples;
     let scratch = links + widest * link_row;
-    let (train_iterations, measure_iterations) = workgroup_iterations(program, tile, link_row);
+    let (train_iterations, measure_iterations) = workgroup_iterations(program, target.lanes, tile, link_row);
     if train_iterations.max(measure_iterations) > LOOP_ITERATIONS {
         return Err(too_large(format!(
             "one step of it would take {} loop iterations of an invocation, of {LOOP_ITERATIONS} that every driver runs",
             train_iterations.max(measure_iterations)
         )));
     }
-    let context = workgroup_context(program, tile, scratch, links, link_row);
-    let why = if parameters > REGISTER_PARAMETERS {
-        format!("its {parameters} parameters are more than the {REGISTER_PARAMETERS} that fit in registers")
+    let context = workgroup_context(program, target.lanes, tile, scratch, links, link_row);
+    let why = if parameters > target.register_parameters {
+        format!(
+            "its {parameters} parameters are more than the {} that fit in registers",
+            target.register_parameters
+        )
     } else {
-        format!("its widest layer of {widest} units is over {REGISTER_WIDTH}")
+        format!("a layer of {widest} units on {samples} samples is too much for one invocation to compare")
     };
     Ok(Kernel {
         kind: Kind::Workgroup,
@@ -109,10 +131,10 @@ fn too_large(what: String) -> EngineError {
 }
 
 /// Loop iterations of the busiest invocation in one step of training and in one measurement, at most.
-fn workgroup_iterations(program: &Program, tile: usize, link_row: usize) -> (u64, u64) {
+fn workgroup_iterations(program: &Program, lanes: usize, tile: usize, link_row: usize) -> (u64, u64) {
     let samples = program.data.samples();
     let tiles = samples.div_ceil(tile);
-    let share = |items: usize| items.div_ceil(WORKGROUP as usize);
+    let share = |items: usize| items.div_ceil(lanes);
     let mut per_tile = 1 + program.shape.outputs * (1 + tile);
     for layer in program.shape.layers() {
         let skip = if program.shape.skip { program.shape.inputs } else { 0 };
@@ -122,7 +144,7 @@ fn workgroup_iterations(program: &Program, tile: usize, link_row: usize) -> (u64
     }
     let task = tiles * per_tile;
     let train = 1 + task + 2 * share(program.shape.parameters());
-    let mut measure = task + share(program.shape.parameters()) + WORKGROUP as usize;
+    let mut measure = task + share(program.shape.parameters()) + lanes;
     for &width in program.shape.hidden.iter().filter(|&&width| width > 1) {
         measure += share(width * samples);
         measure += share(width * link_row) * 32.min(width) * (1 + samples);
@@ -149,13 +171,18 @@ fn function(activation: Activation) -> &'static str {
     }
 }
 
+/// Pairs of different units.
+fn pairs(units: usize) -> usize {
+    units * units.saturating_sub(1) / 2
+}
+
 /// A WGSL literal that reads back to the same f32.
 fn literal(value: f32) -> String {
     format!("{value:?}")
 }
 
 fn layer_values(program: &Program) -> Vec<Value> {
-    let mut first = 0;
+    let (mut first, mut first_pair) = (0, 0);
     let describe = |(l, layer): (usize, Layer)| {
         let value = context! {
             index => l,
@@ -165,8 +192,10 @@ fn layer_values(program: &Program) -> Vec<Value> {
             weights => layer.weights,
             biases => layer.biases,
             first => first,
+            first_pair => first_pair,
         };
         first += layer.outputs;
+        first_pair += pairs(layer.outputs);
         value
     };
     program.shape.layers().into_iter().enumerate().map(describe).collect()
@@ -207,15 +236,24 @@ fn register_context(program: &Program, unrolled: bool) -> Value {
     let names = |letter: char, count: usize| (0..count).map(|i| format!("{letter}{i}")).collect::<Vec<_>>();
     context! {
         samples => samples,
+        widest => shape.hidden.iter().max(),
+        pairs => shape.hidden.iter().map(|&units| pairs(units)).sum::<usize>(),
         x_names => names('x', shape.inputs),
         y_names => names('y', shape.outputs),
         ..common_context(program)
     }
 }
 
-fn workgroup_context(program: &Program, tile: usize, scratch: usize, links: usize, link_row: usize) -> Value {
+fn workgroup_context(
+    program: &Program,
+    lanes: usize,
+    tile: usize,
+    scratch: usize,
+    links: usize,
+    link_row: usize,
+) -> Value {
     let units: usize = program.shape.layers().iter().map(|layer| layer.outputs).sum();
-    context! { tile, scratch, links, link_row, units, ..common_context(program) }
+    context! { lanes, tile, scratch, links, link_row, units, ..common_context(program) }
 }
 
 /// WGSL that draws initial parameters.
@@ -259,8 +297,9 @@ const TEMPLATES: &[(&str, &str)] = templates![
 
 fn render(name: &str, context: &Value) -> String {
     let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let mut syntax = minijinja::syntax::SyntaxConfig::builder();
+    // The delimiters are the default ones, which cannot collide.
+    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build().expect("default delimiters"));
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     for (name, source) in TEMPLATES {
@@ -269,4 +308,151 @@ fn render(name: &str, context: &Value) -> String {
     }
     let template = environment.get_template(name).expect("shader templates have these names");
     template.render(context).unwrap_or_else(|e| panic!("{name}: {e:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::net::{Base, Gain, Init, Loss, Noise, Readout, Shape};
+    use crate::task::Data;
+
+    fn program(samples: usize, hidden: &[usize]) -> Program {
+        let data = Data {
+            inputs: 3,
+            outputs: 2,
+            x: (0..3 * samples).map(|i| i as f32 % 3.0 - 1.0).collect(),
+            y: (0..2 * samples).map(|i| i as f32 % 2.0).collect(),
+        };
+        Program {
+            shape: Shape {
+                inputs: 3,
+                hidden: hidden.to_vec(),
+                outputs: 2,
+                activation: Activation::Tanh,
+                output: Activation::Logistic,
+                readout: Readout::Trained,
+                bias: true,
+                skip: false,
+            },
+            data: Arc::new(data),
+            loss: Loss::Mse,
+            optimizer: Optimizer::Sgd,
+            init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
+            steps: 100,
+            stop_when_solved: false,
+            criterion: Criterion::Error,
+        }
+    }
+
+    /// Every choice that changes a template, one list of programs.
+    fn permutations() -> Vec<Program> {
+        let mut programs = Vec::new();
+        for (samples, hidden) in [
+            (4, &[][..]),
+            (4, &[2]),
+            (4, &[1]),
+            (4, &[2, 3]),
+            (40, &[4]),
+            (8, &[40]),
+            (8, &[12, 9, 7]),
+            (40, &[12, 1]),
+        ] {
+            let plain = program(samples, hidden);
+            for &activation in Activation::ALL {
+                let shape = Shape { activation, output: activation, ..plain.shape.clone() };
+                programs.push(Program { shape, ..plain.clone() });
+            }
+            for bits in 0..64u32 {
+                let on = |bit: u32| bits >> bit & 1 == 1;
+                let sum = on(0) && !hidden.is_empty();
+                let shape = Shape {
+                    readout: if sum { Readout::Sum } else { Readout::Trained },
+                    bias: on(1),
+                    skip: on(2),
+                    ..plain.shape.clone()
+                };
+                let optimizer = if on(3) { Optimizer::Momentum } else { Optimizer::Sgd };
+                let criterion = if on(4) { Criterion::Loss } else { Criterion::Error };
+                let loss = Loss::ALL[bits as usize % 3];
+                programs.push(Program {
+                    shape,
+                    optimizer,
+                    criterion,
+                    loss,
+                    stop_when_solved: on(5),
+                    ..plain.clone()
+                });
+            }
+        }
+        programs
+    }
+
+    fn validate(source: &str) -> Result<(), String> {
+        let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+        let mut validator = naga::valid::Validator::new(
+            naga::valid::ValidationFlags::all(),
+            // Nothing beyond what WebGPU promises.
+            naga::valid::Capabilities::empty(),
+        );
+        validator.validate(&module).map(|_| ()).map_err(|e| format!("{e:?}"))
+    }
+
+    #[test]
+    fn every_permutation_of_every_shader_is_valid() {
+        for source in [init(), rng()] {
+            validate(&source).unwrap();
+        }
+        let (mut registers, mut workgroups) = (0, 0);
+        for program in permutations() {
+            for target in [Target::HARDWARE, Target::SOFTWARE] {
+                let kernel = kernel(&program, target).unwrap();
+                match kernel.kind {
+                    Kind::Register => registers += 1,
+                    Kind::Workgroup => workgroups += 1,
+                }
+                for source in [&kernel.train, &kernel.measure] {
+                    if let Err(e) = validate(source) {
+                        panic!("{program:?} {:?}: {e}\n{source}", kernel.kind);
+                    }
+                }
+            }
+        }
+        assert!(registers > 300 && workgroups > 300, "{registers} {workgroups}");
+    }
+
+    #[test]
+    fn an_invalid_shader_is_found() {
+        let kernel = kernel(&program(4, &[2]), Target::HARDWARE).unwrap();
+        assert!(validate(&kernel.train.replacen("w0", "w0_missing", 1)).is_err());
+    }
+
+    #[test]
+    fn workgroup_memory_stays_within_what_webgpu_promises() {
+        for program in permutations() {
+            let kernel = kernel(&program, Target::HARDWARE).unwrap();
+            for source in [&kernel.train, &kernel.measure] {
+                let module = naga::front::wgsl::parse_str(source).unwrap();
+                let mut layouter = naga::proc::Layouter::default();
+                layouter.update(module.to_ctx()).unwrap();
+                let bytes: u32 = module
+                    .global_variables
+                    .iter()
+                    .filter(|(_, variable)| variable.space == naga::AddressSpace::WorkGroup)
+                    .map(|(_, variable)| layouter[variable.ty].size)
+                    .sum();
+                assert!(bytes <= 16 << 10, "{bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_with_a_way_out() {
+        let error = kernel(&program(4, &[5000]), Target::HARDWARE).unwrap_err().to_string();
+        assert!(error.contains("--backend cpu"), "{error}");
+        assert_eq!(kernel(&program(4, &[60, 50]), Target::HARDWARE).unwrap().kind, Kind::Workgroup);
+        let four_thousand = program(4, &[60, 60]);
+        assert!(four_thousand.shape.parameters() > 3900);
+    }
 }
