@@ -42,7 +42,7 @@ pub fn floor(subject: &mut Subject<'_>, perturbed: bool) -> Comparison {
     let mut comparison = Comparison::default();
     let init = Init { base: Base::Copies, noise: Noise::Uniform, gain: Gain::None };
     let scale = if perturbed { 1.0 } else { 0.0 };
-    let run = Run { scale, bias_scale: scale, base_value: 1.5, lr: 0.25, traced: true, ..nets::run(0) };
+    let run = Run { scale, bias_scale: scale, base_value: 1.5, lr: 0.1, traced: true, ..nets::run(0) };
     let mut relu_linear = f64::INFINITY;
     for (i, &activation) in MONOTONE.iter().enumerate() {
         for &output in &MONOTONE {
