@@ -8,9 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::measure::Symmetry;
+use crate::net::init::Amounts;
 use crate::net::{Init, Loss, Optimizer, Shape};
 use crate::task::Data;
 
+pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod mock;
 pub mod reference;
 
@@ -67,6 +71,19 @@ pub struct Run {
     pub symmetry_tolerance: f64,
     /// Whether to keep a measurement of every measured step.
     pub traced: bool,
+}
+
+impl Run {
+    /// What the initial parameters of this run are drawn with, under a master seed.
+    pub fn amounts(&self, master: u64) -> Amounts {
+        Amounts {
+            master,
+            seed: self.seed,
+            base_value: self.base_value as f32,
+            scale: self.scale as f32,
+            bias_scale: self.bias_scale as f32,
+        }
+    }
 }
 
 /// Where initial parameters come from.

@@ -37,7 +37,7 @@ pub struct Shape {
 }
 
 /// One layer of weights and where its parameters lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
     /// Units that feed this layer.
     pub inputs: usize,

@@ -1,0 +1,64 @@
+// What host and device share. Host twins with the same layout: src/engine/gpu/layout.rs.
+
+// "No such step"; also the slot of a run that is not traced.
+const NONE = 0xffffffffu;
+// Magnitude bits of the f32 nearest 1e30. Greater bits are greater magnitudes, infinities and NaN included:
+// an integer comparison, because tests for NaN may be optimized away.
+const DIVERGED = 0x7149F2CAu;
+
+fn magnitude(value: f32) -> u32 {
+    return bitcast<u32>(value) & 0x7fffffffu;
+}
+
+// The settings of one run.
+struct Run {
+    seed: vec2u,
+    base_value: f32,
+    scale: f32,
+    bias_scale: f32,
+    learning_rate: f32,
+    momentum: f32,
+    weight_decay: f32,
+    solved_limit: f32,
+    symmetry_tolerance: f32,
+    trace_slot: u32,
+    reserved: u32,
+}
+
+// How far one run has come.
+struct State {
+    solve_step: u32,
+    diverge_step: u32,
+    // Updates applied, counted one by one.
+    steps: u32,
+    // Measurements made.
+    measured: u32,
+}
+
+// The measures of one run at one step. `symmetry`: 0 symmetric, 1 partial, 2 broken, 3 none.
+struct Measured {
+    loss: f32,
+    error: f32,
+    gradient_norm: f32,
+    spread: f32,
+    gap: f32,
+    distinct: u32,
+    symmetry: u32,
+    reserved: u32,
+}
+
+// What one dispatch does.
+struct Dispatch {
+    networks: u32,
+    // Runs are taken to this step …
+    target_step: u32,
+    // … and where this is 1, the state there is checked too: the end of training.
+    last: u32,
+    // Index of the measured step that a measurement is for.
+    measurement: u32,
+    // How many runs are traced.
+    traced: u32,
+    reserved_0: u32,
+    reserved_1: u32,
+    reserved_2: u32,
+}

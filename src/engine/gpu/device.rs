@@ -1,0 +1,306 @@
+//! Adapters, the device, buffers and pipelines.
+
+use std::sync::{Arc, Mutex};
+
+use super::Options;
+use crate::engine::EngineError;
+
+/// An adapter as it is shown to the user.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct AdapterDescription {
+    /// Its own name.
+    pub name: String,
+    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `other`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The interface it is reached through: `vulkan`, `metal`, `dx12`.
+    pub backend: String,
+    /// Driver and version.
+    pub driver: String,
+    /// What it can take.
+    pub limits: AdapterLimits,
+    /// Whether a processor does the work.
+    pub software: bool,
+}
+
+/// The limits that matter here.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct AdapterLimits {
+    /// Largest storage buffer that a shader sees, in bytes.
+    pub max_storage_buffer_binding_size: u64,
+    /// Memory of a workgroup, in bytes.
+    pub max_compute_workgroup_storage_size: u32,
+    /// Invocations of a workgroup.
+    pub max_compute_invocations_per_workgroup: u32,
+    /// Workgroups per dimension of a dispatch.
+    pub max_compute_workgroups_per_dimension: u32,
+}
+
+/// Every adapter that can compute, hardware first.
+pub fn adapters() -> Vec<AdapterDescription> {
+    enumerate().into_iter().map(|(_, description)| description).collect()
+}
+
+fn enumerate() -> Vec<(wgpu::Adapter, AdapterDescription)> {
+    // Only the interfaces that compute needs: probing window systems and GL prints to stderr.
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut adapters: Vec<_> = pollster::block_on(instance.enumerate_adapters(backends))
+        .into_iter()
+        .filter(|adapter| {
+            adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+        })
+        .map(|adapter| {
+            let description = describe(&adapter);
+            (adapter, description)
+        })
+        .collect();
+    let rank = |kind: &str| {
+        ["discrete GPU", "integrated GPU", "virtual GPU", "other", "software"].iter().position(|&k| k == kind)
+    };
+    adapters.sort_by_key(|(_, description)| rank(&description.kind));
+    adapters
+}
+
+fn describe(adapter: &wgpu::Adapter) -> AdapterDescription {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+        wgpu::DeviceType::VirtualGpu => "virtual GPU",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    };
+    AdapterDescription {
+        name: info.name,
+        kind: kind.into(),
+        backend: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+        limits: AdapterLimits {
+            max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
+            max_compute_workgroup_storage_size: limits.max_compute_workgroup_storage_size,
+            max_compute_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
+            max_compute_workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
+        },
+        software: info.device_type == wgpu::DeviceType::Cpu,
+    }
+}
+
+/// An open device.
+#[derive(Debug)]
+pub struct Gpu {
+    pub adapter: AdapterDescription,
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    /// Largest storage buffer of this device, in bytes.
+    pub largest_binding: u64,
+    /// What went wrong on the device, if anything did.
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Gpu {
+    pub fn open(options: &Options) -> Result<Gpu, EngineError> {
+        let found = enumerate();
+        let names: Vec<String> =
+            found.iter().map(|(_, a)| format!("{} ({}, {})", a.name, a.kind, a.driver)).collect();
+        let wanted = options.adapter.as_ref().map(|text| text.to_lowercase());
+        let (adapter, description) = found
+            .into_iter()
+            .find(|(_, a)| match &wanted {
+                Some(text) => format!("{} {} {}", a.name, a.driver, a.backend).to_lowercase().contains(text),
+                None => options.software || !a.software,
+            })
+            .ok_or_else(|| no_device(options, &names))?;
+        let offered = adapter.limits();
+        let mut limits = wgpu::Limits::default();
+        if !options.default_limits {
+            limits.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
+            limits.max_buffer_size = offered.max_buffer_size;
+        }
+        let largest_binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("symbreak"),
+            required_limits: limits,
+            ..Default::default()
+        }))
+        .map_err(|e| {
+            EngineError::NoDevice(format!("{} cannot be opened: {e}; try --backend cpu", description.name))
+        })?;
+        let failure = Arc::new(Mutex::new(None));
+        let note = |failure: &Arc<Mutex<Option<String>>>| {
+            let failure = Arc::clone(failure);
+            move |what: String| {
+                // Only the first failure tells the cause; a poisoned lock means one is there already.
+                if let Ok(mut first) = failure.lock() {
+                    first.get_or_insert(what);
+                }
+            }
+        };
+        let on_error = note(&failure);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+        let on_loss = note(&failure);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                on_loss(format!("the device was lost: {message}"));
+            }
+        });
+        Ok(Gpu { adapter: description, device, queue, largest_binding, failure })
+    }
+
+    /// An error if anything went wrong on the device so far.
+    pub fn healthy(&self) -> Result<(), EngineError> {
+        let failure =
+            self.failure.lock().map(|failure| failure.clone()).unwrap_or_else(|_| Some("unknown".into()));
+        match failure {
+            None => Ok(()),
+            Some(what) => Err(EngineError::Device(format!("{} failed: {what}", self.adapter.name))),
+        }
+    }
+
+    /// Compiles a shader whose binding 0 is a uniform buffer and whose others are storage buffers, `true`
+    /// where the shader writes.
+    pub fn compile(
+        &self,
+        name: &str,
+        source: &str,
+        storage: &[bool],
+    ) -> Result<wgpu::ComputePipeline, EngineError> {
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(name),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let entry = |binding: u32, ty| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform)];
+        entries.extend(storage.iter().enumerate().map(|(i, &written)| {
+            entry(i as u32 + 1, wgpu::BufferBindingType::Storage { read_only: !written })
+        }));
+        let bindings = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(name),
+            entries: &entries,
+        });
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(name),
+            bind_group_layouts: &[Some(&bindings)],
+            ..Default::default()
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        self.healthy()?;
+        Ok(pipeline)
+    }
+
+    /// A buffer with contents. Never empty: a binding needs some bytes.
+    pub fn buffer(
+        &self,
+        label: &str,
+        contents: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, EngineError> {
+        let size = (contents.len() as u64).max(32);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage: usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        if !contents.is_empty() {
+            self.queue.write_buffer(&buffer, 0, contents);
+        }
+        self.healthy()?;
+        Ok(buffer)
+    }
+
+    /// The buffers as the bind group of a pipeline, in the order of their bindings.
+    pub fn bind(&self, pipeline: &wgpu::ComputePipeline, buffers: &[&wgpu::Buffer]) -> wgpu::BindGroup {
+        let entries: Vec<_> = buffers
+            .iter()
+            .enumerate()
+            .map(|(i, buffer)| wgpu::BindGroupEntry {
+                binding: i as u32,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// Queues one dispatch of `workgroups`, folded into two dimensions where one is too short.
+    pub fn dispatch(&self, pipeline: &wgpu::ComputePipeline, bindings: &wgpu::BindGroup, workgroups: u32) {
+        const MOST: u32 = 65_535;
+        let rows = workgroups.div_ceil(MOST);
+        let columns = workgroups.div_ceil(rows.max(1));
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, bindings, &[]);
+            pass.dispatch_workgroups(columns, rows, 1);
+        }
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Waits for everything that was queued.
+    pub fn wait(&self) -> Result<(), EngineError> {
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|e| EngineError::Device(format!("{} failed: {e}", self.adapter.name)))?;
+        self.healthy()
+    }
+
+    /// The first `bytes` bytes of a buffer.
+    pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, count: usize) -> Result<Vec<T>, EngineError> {
+        let bytes = (count * size_of::<T>()) as u64;
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: bytes,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |_| ());
+        self.wait()?;
+        let view = staging.get_mapped_range(..).map_err(|e| {
+            EngineError::Device(format!("{}: results cannot be read: {e}", self.adapter.name))
+        })?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+}
+
+fn no_device(options: &Options, found: &[String]) -> EngineError {
+    let have =
+        if found.is_empty() { "there is none".to_string() } else { format!("there is {}", found.join("; ")) };
+    EngineError::NoDevice(match &options.adapter {
+        Some(text) => format!("no adapter matches --adapter {text:?}: {have}"),
+        None if found.is_empty() => {
+            "no adapter that can compute was found: install a GPU driver with Vulkan, \
+            or a software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install \
+            mesa-vulkan-drivers; macOS and Windows bring theirs), or use --backend cpu"
+                .into()
+        }
+        None => format!("no hardware GPU: {have}; use --adapter to take it all the same, or --backend cpu"),
+    })
+}
