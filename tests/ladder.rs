@@ -41,3 +41,17 @@ macro_rules! engine_tests {
 }
 
 engine_tests!(reference, Some(ReferenceEngine::new(Some(2)).expect("threads")));
+engine_tests!(cpu, Some(symbreak::engine::cpu::CpuEngine::new(Some(2)).expect("threads")));
+
+/// The ladder must notice an engine that makes its answers up: the mock passes where it computes the very words that are
+/// asked for, and where any repeatable answer will do.
+#[test]
+fn a_made_up_engine_falls_off() {
+    let options = Options { quick: true, threads: Some(2), ..Options::default() };
+    let mut mock = symbreak::engine::mock::MockEngine::default();
+    let passed: Vec<&str> = (rungs::RUNGS.iter())
+        .filter(|&&(name, check)| climb(&mut mock, name, check, options).passed)
+        .map(|&(name, _)| name)
+        .collect();
+    assert_eq!(passed, ["rng", "invariance"]);
+}

@@ -67,3 +67,4 @@ fn reference_gradients_are_central_differences() {
     assert!(found.passed(), "{found:?}");
     assert!(physics::gradients::central_differences(true).failed());
 }
+engine_tests!(cpu, Some(symbreak::engine::cpu::CpuEngine::new(Some(2)).expect("threads")), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 2000);

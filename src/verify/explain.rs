@@ -70,7 +70,7 @@ fn near_limit(program: &Program, run: &Run, a: &RunResult, b: &RunResult) -> boo
 mod tests {
     use super::*;
     use crate::engine::{Batch, Engine};
-    use crate::net::Activation;
+    use crate::net::{Activation, Base};
     use crate::task::Boolean;
     use crate::verify::{nets, unwatched};
 
@@ -124,5 +124,23 @@ mod tests {
         let late = RunResult { solve_step: Some(1995), ..a.clone() };
         assert!(near_limit(&program, &runs[clear], &late, &stuck));
         assert!(!near_limit(&program, &runs[clear], a, &stuck));
+    }
+
+    #[test]
+    fn a_run_that_rounding_decides_is_explained() {
+        let mut program = nets::boolean(Boolean::Xor, &[2], Activation::Tanh, 3000);
+        program.init.base = Base::Copies;
+        let reference = ReferenceEngine::new(Some(2)).unwrap();
+        let start = Start::Drawn { master: 33 };
+        let explained = (0..20).find_map(|seed| {
+            // Exact copies, which only the nudges tell apart.
+            let run = Run { scale: 0.0, bias_scale: 0.0, lr: 2.0, base_value: 1.0, ..nets::run(seed) };
+            let reruns = reference.nudged(&program, &run, start, RERUNS, &unwatched()).unwrap().runs;
+            let other = reruns.iter().find(|rerun| {
+                label(rerun) != label(&reruns[0]) && !near_limit(&program, &run, &reruns[0], rerun)
+            })?;
+            Some(explain(&reference, &program, &run, start, &reruns[0], other, &unwatched()).unwrap())
+        });
+        assert_eq!(explained, Some(true));
     }
 }

@@ -111,7 +111,7 @@ pub struct Pair<'a> {
 }
 
 /// Results of a batch with its parameters, which the rungs always ask for.
-pub struct Outcome {
+pub struct Answer {
     /// One a run.
     pub runs: Vec<RunResult>,
     /// Of shape [run][parameter].
@@ -126,7 +126,7 @@ impl<'a> Pair<'a> {
     }
 
     /// What the engine makes of a batch; wrong counts in the answer are an error.
-    fn engine(&mut self, program: &Program, runs: &[Run], start: Start<'_>) -> Result<Outcome, EngineError> {
+    fn engine(&mut self, program: &Program, runs: &[Run], start: Start<'_>) -> Result<Answer, EngineError> {
         train(self.engine, program, runs, start, &self.options)
     }
 
@@ -136,7 +136,7 @@ impl<'a> Pair<'a> {
         program: &Program,
         runs: &[Run],
         start: Start<'_>,
-    ) -> Result<Outcome, EngineError> {
+    ) -> Result<Answer, EngineError> {
         train(&mut self.reference, program, runs, start, &self.options)
     }
 
@@ -169,13 +169,13 @@ fn train(
     runs: &[Run],
     start: Start<'_>,
     options: &Options<'_>,
-) -> Result<Outcome, EngineError> {
+) -> Result<Answer, EngineError> {
     let watch = Watch { interrupted: options.interrupted, finished: &|_| () };
     let trained = engine.train(&Batch { program, runs, start, keep_parameters: true }, &watch)?;
     let count = runs.len() * program.shape.parameters();
     match trained.parameters {
         Some(p) if trained.runs.len() == runs.len() && p.initial.len() == count && p.last.len() == count => {
-            Ok(Outcome { runs: trained.runs, parameters: p })
+            Ok(Answer { runs: trained.runs, parameters: p })
         }
         _ => Err(EngineError::Device(format!("{}: not one result a run", program.shape))),
     }

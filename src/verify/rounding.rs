@@ -25,7 +25,8 @@ pub struct Bounds {
 /// Error that an engine may make in φ(z) itself, z being exact. Relative, so that tanh z is right to a few ulp at
 /// z = 1e-6 too, and (4|z| + 8) u because built-in exponentials (WGSL: 3 + 2|z| ulp) lose that much; where
 /// φ is a selection or a product nothing of that is needed. gelu may take Φ from an erf that is good to an
-/// absolute error; sin may lose the range reduction's error.
+/// absolute error; sin may lose the range reduction's error. Near the end of f32's range exponentials may be flushed
+/// to zero or clamped, which gelu and silu multiply by z.
 pub fn value_error(activation: Activation, z: f64, u: f64) -> f64 {
     let h = activation.value(z).abs();
     let exponential = (4.0 * z.abs().min(100.0) + 8.0) * u;
@@ -36,7 +37,7 @@ pub fn value_error(activation: Activation, z: f64, u: f64) -> f64 {
         Activation::Gelu => exponential * h + 4.0 * u * z.abs(),
         _ => exponential * h,
     };
-    relative + FLUSHED
+    relative + 2.0 * FLUSHED * z.abs().max(1.0)
 }
 
 /// Error that an engine may make in φ'(z), z being exact. Absolute, because slopes are often taken from φ(z).

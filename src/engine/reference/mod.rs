@@ -78,16 +78,7 @@ impl ReferenceEngine {
         let measured = measured_steps(program.steps);
         let train_one = |(index, run): (usize, &Run)| {
             let initial = match start {
-                Start::Drawn { master } => {
-                    let amounts = init::Amounts {
-                        master,
-                        seed: run.seed,
-                        base_value: run.base_value as f32,
-                        scale: run.scale as f32,
-                        bias_scale: run.bias_scale as f32,
-                    };
-                    init::draw(program.init, &draws, amounts).collect()
-                }
+                Start::Drawn { master } => init::draw(program.init, &draws, run.amounts(master)).collect(),
                 Start::Given(given) => given[index * count..(index + 1) * count].to_vec(),
             };
             let finished = train::train(program, run, initial, &measured, nudge(index), watch.interrupted)?;
@@ -145,5 +136,59 @@ impl Engine for ReferenceEngine {
 
     fn random_words(&mut self, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>, EngineError> {
         Ok(counters.iter().map(|&counter| philox::philox(key, counter)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::net::Activation;
+    use crate::task::Boolean;
+    use crate::verify::nets;
+
+    fn trained(threads: usize, interrupted: bool) -> (Result<Trained, EngineError>, usize) {
+        let program = nets::boolean(Boolean::Xor, &[2], Activation::Tanh, 200);
+        let runs = nets::seeds(50, nets::run(0));
+        let (interrupted, finished) = (AtomicBool::new(interrupted), AtomicUsize::new(0));
+        let count = |runs| {
+            finished.fetch_add(runs, Ordering::Relaxed);
+        };
+        let watch = Watch { interrupted: &interrupted, finished: &count };
+        let batch = Batch {
+            program: &program,
+            runs: &runs,
+            start: Start::Drawn { master: 4 },
+            keep_parameters: true,
+        };
+        let trained = ReferenceEngine::new(Some(threads)).unwrap().train(&batch, &watch);
+        (trained, finished.into_inner())
+    }
+
+    #[test]
+    fn threads_change_nothing_and_every_run_is_reported() {
+        let (one, reported) = trained(1, false);
+        assert_eq!(reported, 50);
+        assert_eq!(one.unwrap(), trained(3, false).0.unwrap());
+    }
+
+    #[test]
+    fn an_interrupted_batch_has_no_result() {
+        assert!(matches!(trained(2, true), (Err(EngineError::Interrupted), 0)));
+    }
+
+    #[test]
+    fn nudges_change_every_rerun_in_its_own_way_and_given_starts_are_repeated() {
+        let program = nets::boolean(Boolean::Xor, &[2], Activation::Tanh, 50);
+        let start = nets::parameters(&program.shape, 1.0, 1);
+        let nudged = ReferenceEngine::new(Some(2))
+            .unwrap()
+            .nudged(&program, &nets::run(0), Start::Given(&start), 3, &crate::verify::unwatched())
+            .unwrap();
+        assert_eq!(nudged.parameters.unwrap().initial, start.repeat(3));
+        let [a, b, c] = [0, 1, 2].map(|i: usize| nudged.runs[i].last.loss);
+        assert!(a != b && b != c && a != c);
+        assert!((a - b).abs() < 1e-4 && (a - c).abs() < 1e-4);
     }
 }

@@ -1,7 +1,7 @@
 //! Initial parameters: base + amount × noise.
 
 use crate::engine::{EngineError, Program, Run, Start};
-use crate::net::init::{Amounts, draw};
+use crate::net::init::draw;
 use crate::net::{Activation, Base, Gain, Init, Noise};
 use crate::task::Boolean;
 use crate::verify::compare::Comparison;
@@ -66,12 +66,5 @@ fn kinds() -> impl Iterator<Item = (&'static Base, &'static Noise, &'static Gain
 }
 
 fn drawn(program: &Program, run: &Run, master: u64) -> Vec<f64> {
-    let amounts = Amounts {
-        master,
-        seed: run.seed,
-        base_value: run.base_value as f32,
-        scale: run.scale as f32,
-        bias_scale: run.bias_scale as f32,
-    };
-    draw(program.init, &program.init.draws(&program.shape), amounts).map(f64::from).collect()
+    draw(program.init, &program.init.draws(&program.shape), run.amounts(master)).map(f64::from).collect()
 }

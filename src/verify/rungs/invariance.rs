@@ -4,7 +4,7 @@ use crate::engine::{EngineError, Run, Start};
 use crate::net::Activation;
 use crate::task::Boolean;
 use crate::verify::compare::Comparison;
-use crate::verify::{Outcome, Pair, nets};
+use crate::verify::{Answer, Pair, nets};
 
 const RUNS: usize = 100;
 
@@ -47,7 +47,7 @@ pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineE
 
 /// Every result with its parameters as text. Rust prints floats so that they read back to the same bits, and
 /// unlike numbers two texts of NaN are equal.
-fn rows(outcome: Outcome) -> Vec<String> {
+fn rows(outcome: Answer) -> Vec<String> {
     let count = outcome.parameters.last.len() / outcome.runs.len();
     let parameters = outcome.parameters.initial.chunks(count).zip(outcome.parameters.last.chunks(count));
     outcome.runs.iter().zip(parameters).map(|(run, parameters)| format!("{run:?} {parameters:?}")).collect()
