@@ -20,7 +20,9 @@ pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineE
     let (mut total, mut from_zero, mut unexplained) = (0, 0, Vec::new());
     let mut comparison = Comparison::default();
     let scales = [(Base::Zero, 1e-2), (Base::Zero, 0.1), (Base::Zero, 1.0), (Base::Zero, 4.0)];
-    let near_copies = [(Base::Copies, 1e-5), (Base::Copies, 1e-2)];
+    // Not nearer: on a plateau f32 loses updates under half an ulp, and a near copy may rest there for good, which
+    // nudges of both signs do not imitate. Of 2000 runs at 1e-6, 1e-5, 1e-4 that is 5, 2, 1.
+    let near_copies = [(Base::Copies, 1e-3), (Base::Copies, 1e-2)];
     for activation in [Activation::Logistic, Activation::Tanh] {
         for (base, scale) in scales.into_iter().chain(near_copies) {
             let mut program: Program = nets::boolean(Boolean::Xor, &[2], activation, steps);
