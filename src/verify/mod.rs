@@ -114,7 +114,7 @@ pub struct Pair<'a> {
 pub struct Answer {
     /// One a run.
     pub runs: Vec<RunResult>,
-    /// Of shape [run][parameter].
+    /// Of shape `[run][parameter]`.
     pub parameters: Parameters,
 }
 

@@ -5,7 +5,7 @@ use crate::net::{Activation, Layer, Loss, Shape};
 use crate::task::Data;
 
 /// A network with its task and room for one pass over all samples. Activations, weighted sums and deltas have
-/// shape [unit][sample].
+/// shape `[unit][sample]`.
 #[derive(Clone, Debug)]
 pub struct Network {
     layers: Vec<Layer>,
@@ -152,7 +152,7 @@ impl Network {
         &self.gradient
     }
 
-    /// Activations of hidden layer `l`, shape [unit][sample], of the last forward pass.
+    /// Activations of hidden layer `l`, shape `[unit][sample]`, of the last forward pass.
     pub fn hidden(&self, l: usize) -> &[f64] {
         &self.h[l + 1]
     }
@@ -171,7 +171,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// [sample][number] in f32 to [number][sample] in f64.
+/// `[sample][number]` in f32 to `[number][sample]` in f64.
 fn transposed(rows: &[f32], width: usize) -> Vec<f64> {
     (0..width).flat_map(|i| rows.iter().skip(i).step_by(width).map(|&v| f64::from(v))).collect()
 }
