@@ -19,3 +19,4 @@ pub mod measure;
 pub mod net;
 pub mod spec;
 pub mod task;
+pub mod verify;

@@ -16,6 +16,7 @@ pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod mock;
+pub mod reference;
 
 /// Everything that changes code: what all runs of a batch have in common.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,177 @@
+//! A network and its task in f64: the forward pass, the loss, and back-propagation (Rumelhart, Hinton,
+//! Williams 1986), written as the formulas are. Nothing here allocates once a [`Network`] is made.
+
+use crate::net::{Activation, Layer, Loss, Shape};
+use crate::task::Data;
+
+/// A network with its task and room for one pass over all samples. Activations, weighted sums and deltas have
+/// shape `[unit][sample]`.
+#[derive(Clone, Debug)]
+pub struct Network {
+    layers: Vec<Layer>,
+    skip: Option<usize>,
+    loss: Loss,
+    samples: usize,
+    targets: Vec<f64>,
+    /// Weighted sums z of layer l.
+    z: Vec<Vec<f64>>,
+    /// Inputs of layer l: h[0] is the task's x, h[l + 1] = φ(z[l]).
+    h: Vec<Vec<f64>>,
+    /// ∂loss/∂z of layer l.
+    delta: Vec<Vec<f64>>,
+    gradient: Vec<f64>,
+}
+
+/// What a forward pass says of the outputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outputs {
+    /// Of the whole task, without weight decay.
+    pub loss: f64,
+    /// Largest |o − y|; NaN if any is.
+    pub error: f64,
+}
+
+/// Loss and its gradient, without weight decay, at `parameters` (in layout order).
+pub fn gradient(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64]) -> (f64, Vec<f64>) {
+    let mut network = Network::new(shape, data, loss);
+    let outputs = network.forward(parameters);
+    network.backward(parameters);
+    (outputs.loss, network.gradient)
+}
+
+impl Network {
+    /// Of a shape whose widths are those of the data.
+    pub fn new(shape: &Shape, data: &Data, loss: Loss) -> Network {
+        let (layers, samples) = (shape.layers(), data.samples());
+        let room: Vec<Vec<f64>> = layers.iter().map(|layer| vec![0.0; layer.outputs * samples]).collect();
+        let mut h = vec![transposed(&data.x, data.inputs)];
+        h.extend(room.iter().cloned());
+        Network {
+            skip: shape.skip_weights(),
+            loss,
+            samples,
+            targets: transposed(&data.y, data.outputs),
+            z: room.clone(),
+            h,
+            delta: room,
+            gradient: vec![0.0; shape.parameters()],
+            layers,
+        }
+    }
+
+    /// z = b + Σ w·h, h = φ(z), layer by layer; then loss and error.
+    pub fn forward(&mut self, parameters: &[f64]) -> Outputs {
+        let (last, samples) = (self.layers.len() - 1, self.samples);
+        for (l, layer) in self.layers.iter().enumerate() {
+            let (below, above) = self.h.split_at_mut(l + 1);
+            let (x, input, output, z) = (&below[0], &below[l], &mut above[0], &mut self.z[l]);
+            for u in 0..layer.outputs {
+                let bias = layer.biases.map_or(0.0, |b| parameters[b + u]);
+                for s in 0..samples {
+                    let mut sum = bias;
+                    for i in 0..layer.inputs {
+                        let weight = layer.weights.map_or(1.0, |w| parameters[w + u * layer.inputs + i]);
+                        sum += weight * input[i * samples + s];
+                    }
+                    if let (true, Some(skip)) = (l == last, self.skip) {
+                        let inputs = self.layers[0].inputs;
+                        for i in 0..inputs {
+                            sum += parameters[skip + u * inputs + i] * x[i * samples + s];
+                        }
+                    }
+                    z[u * samples + s] = sum;
+                    output[u * samples + s] = layer.activation.value(sum);
+                }
+            }
+        }
+        let (mut sum, mut error) = (0.0, 0.0f64);
+        for ((&z, &o), &y) in self.z[last].iter().zip(&self.h[last + 1]).zip(&self.targets) {
+            sum += self.loss.term(z, o, y);
+            let e = (o - y).abs();
+            // Once a NaN, always one.
+            if e > error || e.is_nan() {
+                error = e;
+            }
+        }
+        Outputs { loss: sum * self.loss.norm(self.targets.len()), error }
+    }
+
+    /// The gradient of the loss at the parameters of the last forward pass, by back-propagation.
+    pub fn backward(&mut self, parameters: &[f64]) {
+        let (last, samples) = (self.layers.len() - 1, self.samples);
+        let norm = self.loss.delta_norm(self.targets.len());
+        let output = self.layers[last].activation;
+        for (k, delta) in self.delta[last].iter_mut().enumerate() {
+            let (z, o) = (self.z[last][k], self.h[last + 1][k]);
+            let e = o - self.targets[k];
+            // For bce the logistic's slope cancels.
+            let slope = if self.loss == Loss::Bce { 1.0 } else { slope(output, z, o) };
+            *delta = norm * e * slope;
+        }
+        for l in (0..=last).rev() {
+            let layer = &self.layers[l];
+            let (below, above) = self.delta.split_at_mut(l);
+            let (delta, input) = (&above[0], &self.h[l]);
+            for u in 0..layer.outputs {
+                let delta = &delta[u * samples..(u + 1) * samples];
+                if let Some(w) = layer.weights {
+                    for i in 0..layer.inputs {
+                        let input = &input[i * samples..(i + 1) * samples];
+                        self.gradient[w + u * layer.inputs + i] = dot(delta, input);
+                    }
+                }
+                if let Some(b) = layer.biases {
+                    self.gradient[b + u] = delta.iter().sum();
+                }
+                if let (true, Some(skip)) = (l == last, self.skip) {
+                    let inputs = self.layers[0].inputs;
+                    for i in 0..inputs {
+                        let x = &self.h[0][i * samples..(i + 1) * samples];
+                        self.gradient[skip + u * inputs + i] = dot(delta, x);
+                    }
+                }
+            }
+            let Some(below) = below.last_mut() else { break };
+            let activation = self.layers[l - 1].activation;
+            for i in 0..layer.inputs {
+                for s in 0..samples {
+                    let mut sum = 0.0;
+                    for u in 0..layer.outputs {
+                        let weight = layer.weights.map_or(1.0, |w| parameters[w + u * layer.inputs + i]);
+                        sum += weight * delta[u * samples + s];
+                    }
+                    let k = i * samples + s;
+                    below[k] = sum * slope(activation, self.z[l - 1][k], input[k]);
+                }
+            }
+        }
+    }
+
+    /// What [`Network::backward`] found, in layout order.
+    pub fn gradient(&self) -> &[f64] {
+        &self.gradient
+    }
+
+    /// Activations of hidden layer `l`, shape `[unit][sample]`, of the last forward pass.
+    pub fn hidden(&self, l: usize) -> &[f64] {
+        &self.h[l + 1]
+    }
+}
+
+/// φ'(z); from h = φ(z) where that saves an exponential.
+fn slope(activation: Activation, z: f64, h: f64) -> f64 {
+    match activation {
+        Activation::Logistic => h * (1.0 - h),
+        Activation::Tanh => 1.0 - h * h,
+        _ => activation.slope(z),
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// `[sample][number]` in f32 to `[number][sample]` in f64.
+fn transposed(rows: &[f32], width: usize) -> Vec<f64> {
+    (0..width).flat_map(|i| rows.iter().skip(i).step_by(width).map(|&v| f64::from(v))).collect()
+}
