@@ -1,5 +1,8 @@
 //! Every rung of the ladder, one test each, for every engine that is built in.
 
+#[cfg(feature = "gpu")]
+mod adapter;
+
 use symbreak::engine::Engine;
 use symbreak::engine::reference::ReferenceEngine;
 use symbreak::verify::{Options, climb, rungs};
@@ -42,6 +45,8 @@ macro_rules! engine_tests {
 
 engine_tests!(reference, Some(ReferenceEngine::new(Some(2)).expect("threads")));
 engine_tests!(cpu, Some(symbreak::engine::cpu::CpuEngine::new(Some(2)).expect("threads")));
+#[cfg(feature = "gpu")]
+engine_tests!(gpu, adapter::gpu());
 
 /// The ladder must notice an engine that makes its answers up: the mock passes where it computes the very words that are
 /// asked for, and where any repeatable answer will do.

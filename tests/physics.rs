@@ -5,6 +5,9 @@ use symbreak::engine::reference::ReferenceEngine;
 
 use physics::Subject;
 
+#[cfg(feature = "gpu")]
+mod adapter;
+
 mod physics {
     pub mod bookkeeping;
     pub mod catapult;
@@ -68,3 +71,5 @@ fn reference_gradients_are_central_differences() {
     assert!(physics::gradients::central_differences(true).failed());
 }
 engine_tests!(cpu, Some(symbreak::engine::cpu::CpuEngine::new(Some(2)).expect("threads")), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 2000);
+#[cfg(feature = "gpu")]
+engine_tests!(gpu, adapter::gpu(), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 2000);
