@@ -1,6 +1,80 @@
-//! What to run: TOML and flags become a [`Spec`], a spec and its sweep become a [`Plan`]. Pure: nothing here
-//! touches a device or writes a file.
+//! What to run: the TOML of a spec and the flags of the command line become a [`Plan`], or an error that names the
+//! key, the line, what was expected and the nearest valid name. Reads specs; touches no device and writes no file.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `key` | the one table of all keys: what each accepts, its default, who uses it |
+//! | `document` | TOML text and flags, key by key |
+//! | `range` | the values of a swept key |
+//! | `build` | cells, checks across keys, programs |
+//! | [`plan`] | the result |
+//! | `presets` | specs that come with the program |
 
+mod build;
+mod document;
+mod error;
+mod key;
 pub mod plan;
+mod presets;
+mod range;
 
+use std::path::Path;
+
+pub use error::{Place, SpecError, Warning};
 pub use plan::{Cell, Plan, Value};
+pub use presets::{Preset, presets};
+pub use range::MAX_CELLS;
+
+use document::Given;
+use error::{nearest, printable, suggestion};
+
+/// What the command line changes in a spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `KEY=VALUE`; the value as in TOML, or a bare word. Fixes a key even if the spec sweeps it; the last one counts.
+    pub set: Vec<String>,
+    /// `KEY=RANGE`; replaces the spec's own sweep of that key, else becomes the fastest key.
+    pub sweep: Vec<String>,
+    /// `runs.seeds`
+    pub seeds: Option<u64>,
+    /// `runs.seed`
+    pub seed: Option<u64>,
+}
+
+/// The plan of a preset or of a TOML file.
+///
+/// `source` is a preset if it names one; a file if it ends in `.toml`, has a path separator or is there.
+pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>), SpecError> {
+    if let Some(preset) = presets().iter().find(|preset| preset.name == source) {
+        return parse(preset.text, preset.name, overrides);
+    }
+    let path = Path::new(source);
+    if !source.ends_with(".toml") && !source.contains(['/', '\\']) && !path.exists() {
+        let names = presets().iter().map(|preset| preset.name);
+        let list = names.clone().collect::<Vec<_>>().join(", ");
+        return Err(SpecError::new(format!(
+            "{}: neither a preset ({list}) nor a file{}",
+            printable(source),
+            suggestion(nearest(source, names))
+        )));
+    }
+    let shown = printable(source);
+    let bytes =
+        std::fs::read(path).map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        SpecError::new(format!("cannot read {shown}: it is not UTF-8 (at byte {offset})"))
+    })?;
+    parse(&text, source, overrides)
+}
+
+/// The plan of a spec's text. `file` is what messages call it, and its stem is the plan's name unless the text gives one.
+pub fn parse(text: &str, file: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>), SpecError> {
+    let mut given = Given::parse(text, file)?;
+    given.apply(overrides)?;
+    let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
+    build::plan(&given, stem)
+}
+
+#[cfg(test)]
+mod tests;

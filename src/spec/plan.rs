@@ -1,9 +1,15 @@
 //! The plan: a fixed list of runs, each a pure function of its number.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value as Json;
+
 use crate::engine::{Program, Run};
 
 /// The value of one key, as a spec gives it and as a column shows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(untagged)]
 pub enum Value {
     /// A number of the spec; keeps its f64 bits.
     Number(f64),
@@ -13,6 +19,51 @@ pub enum Value {
     Flag(bool),
     /// A word: `logistic`, `8x8`, `full`.
     Word(String),
+}
+
+impl Value {
+    /// The number, if it is one with a fraction (even of 0).
+    pub fn as_number(&self) -> Option<f64> {
+        if let Value::Number(x) = self { Some(*x) } else { None }
+    }
+
+    /// The whole number, if it is one.
+    pub fn as_integer(&self) -> Option<u64> {
+        if let Value::Integer(n) = self { Some(*n) } else { None }
+    }
+
+    /// The flag, if it is one.
+    pub fn as_flag(&self) -> Option<bool> {
+        if let Value::Flag(flag) = self { Some(*flag) } else { None }
+    }
+
+    /// The word, if it is one.
+    pub fn as_word(&self) -> Option<&str> {
+        if let Value::Word(word) = self { Some(word) } else { None }
+    }
+}
+
+/// As in a column: numbers are the shortest text that reads back to the same bits.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(x) => write!(f, "{x:?}"),
+            Value::Integer(n) => write!(f, "{n}"),
+            Value::Flag(flag) => write!(f, "{flag}"),
+            Value::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+impl From<&Value> for Json {
+    fn from(value: &Value) -> Json {
+        match value {
+            Value::Number(x) => Json::from(*x),
+            Value::Integer(n) => Json::from(*n),
+            Value::Flag(flag) => Json::from(*flag),
+            Value::Word(word) => Json::from(word.as_str()),
+        }
+    }
 }
 
 /// One point of the grid.
@@ -31,7 +82,8 @@ pub struct Cell {
 pub struct Plan {
     /// `name` of the spec; the result directory is `results/<name>`.
     pub name: String,
-    /// The resolved spec, key by key in the order of the documentation, sweeps and runs included.
+    /// The resolved spec, key by key in the order of the documentation, sweeps and runs included. A swept key
+    /// stands in `sweep` only, and a key without a value (`criteria.solved_loss`) nowhere.
     pub resolved: serde_json::Value,
     /// Dotted names of the swept keys, slowest first.
     pub swept: Vec<String>,
@@ -55,5 +107,66 @@ impl Plan {
     pub fn run(&self, number: u64) -> (usize, Run) {
         let cell = (number / self.seeds) as usize;
         (cell, Run { seed: number % self.seeds, ..self.cells[cell].settings })
+    }
+
+    /// BLAKE3, in hex, of everything that decides results: the resolved spec but for its name.
+    pub fn hash(&self) -> String {
+        // One line a key, sorted, so that the order of keys in a file does not matter; but that of the sweeps does.
+        let mut text = String::from("symbreak plan 1\n");
+        for (key, value) in settings(&self.resolved) {
+            text += &format!("{key} = {value}\n");
+        }
+        text += &format!("sweep = {}\n", self.swept.join(","));
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    /// How another resolved spec differs from this plan's, one line a key; names do not count.
+    pub fn differences(&self, other: &serde_json::Value) -> Vec<String> {
+        let (ours, theirs) = (settings(&self.resolved), settings(other));
+        let mut keys: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        let show = |value: Option<&Json>| value.map_or_else(|| "nothing".to_string(), shorten);
+        let mut lines: Vec<String> = keys
+            .into_iter()
+            .filter(|key| ours.get(*key) != theirs.get(*key))
+            .map(|key| format!("{key}: {} there, {} here", show(theirs.get(key)), show(ours.get(key))))
+            .collect();
+        let order = |resolved: &Json| -> Vec<String> {
+            resolved["sweep"].as_object().map_or_else(Vec::new, |sweep| sweep.keys().cloned().collect())
+        };
+        let (here, there) = (order(&self.resolved), order(other));
+        if lines.is_empty() && here != there {
+            lines.push(format!("order of the sweep: {} there, {} here", there.join(", "), here.join(", ")));
+        }
+        lines
+    }
+}
+
+/// What decides results, by dotted key. A swept key is an object with its values, so that it differs from a fixed one.
+fn settings(resolved: &Json) -> BTreeMap<String, Json> {
+    let mut settings = BTreeMap::new();
+    for (table, keys) in resolved.as_object().into_iter().flatten() {
+        for (key, value) in keys.as_object().into_iter().flatten() {
+            if table == "sweep" {
+                settings.insert(key.clone(), serde_json::json!({ "sweep": value }));
+            } else {
+                settings.insert(format!("{table}.{key}"), value.clone());
+            }
+        }
+    }
+    settings
+}
+
+/// A value on one short line.
+fn shorten(value: &Json) -> String {
+    match value.get("sweep").and_then(Json::as_array) {
+        Some(values) => {
+            let shown: Vec<String> = values.iter().take(4).map(Json::to_string).collect();
+            let rest =
+                if values.len() > 4 { format!(", … ({} values)", values.len()) } else { String::new() };
+            format!("swept over {}{rest}", shown.join(", "))
+        }
+        None => value.to_string(),
     }
 }

@@ -1,0 +1,285 @@
+//! From what was given to a plan: every cell is laid out, checked and told which program it needs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use crate::engine::{Criterion, Program, Run};
+use crate::net::{Activation, Base, Init, Loss, Optimizer, Readout, Shape};
+use crate::task::{Boolean, Data, Encoding};
+
+use super::document::{Given, Sweep};
+use super::error::{Place, SpecError, Warning};
+use super::key::{self, KEYS, Key, Kind, Spec};
+use super::range::MAX_CELLS;
+use super::{Cell, Plan, Value};
+
+/// Largest network; beyond this one run's memory is no longer small.
+const MAX_PARAMETERS: usize = 1_000_000;
+
+/// The plan of what was given; `name` is its name unless the spec gives one.
+pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), SpecError> {
+    let mut base = Spec::default();
+    for (key, value, _) in given.fixed.values() {
+        key.set(&mut base, value);
+    }
+    let name = resolve_name(&mut base, name)?;
+    let swept = |name: &str| given.sweeps.iter().any(|sweep| sweep.key.name == name);
+    if base.dataset.is_none() && !swept("task.dataset") {
+        let expected = key::find("task.dataset").map_or_else(|why| why, |key| key.kind.expected());
+        return Err(SpecError {
+            key: Some("task.dataset".to_string()),
+            place: None,
+            message: format!("missing; every spec needs it: {expected}"),
+        });
+    }
+
+    let count = count_cells(&given.sweeps, base.seeds)?;
+    let places: BTreeMap<&'static str, &Place> = (given.fixed.values())
+        .map(|(key, _, place)| (key.name, place))
+        .chain(given.sweeps.iter().map(|sweep| (sweep.key.name, &sweep.place)))
+        .collect();
+    let mut unused: Vec<&Key> = KEYS.iter().filter(|key| places.contains_key(key.name)).collect();
+    let (mut rounded_away, mut unreachable) = (0, 0);
+    let mut programs = Programs::default();
+    let mut cells = Vec::with_capacity(count);
+    for number in 0..count {
+        let values = cell_values(&given.sweeps, number);
+        let mut spec = base.clone();
+        for (sweep, value) in given.sweeps.iter().zip(&values) {
+            sweep.key.set(&mut spec, value);
+        }
+        let program = programs.index_of(&spec).map_err(|(key, message)| SpecError {
+            key: Some(key.to_string()),
+            place: places.get(key).map(|&place| place.clone()),
+            message: message + &in_cell(&given.sweeps, &values),
+        })?;
+        unused.retain(|key| !(key.used)(&spec));
+        rounded_away += usize::from(is_rounded_away(&spec));
+        unreachable += usize::from(is_unreachable(&spec));
+        cells.push(Cell { values, program, settings: settings(&spec) });
+    }
+
+    let mut warnings: Vec<Warning> = unused
+        .into_iter()
+        .map(|key| Warning::Unused {
+            key: key.name,
+            place: places[key.name].clone(),
+            why: key.unused_because,
+        })
+        .collect();
+    if rounded_away > 0 {
+        warnings.push(Warning::RoundedAway { cells: rounded_away, of: count });
+    }
+    if unreachable > 0 {
+        warnings.push(Warning::Unreachable { cells: unreachable, of: count });
+    }
+    let plan = Plan {
+        resolved: resolved(&base, &given.sweeps),
+        swept: given.sweeps.iter().map(|sweep| sweep.key.name.to_string()).collect(),
+        cells,
+        programs: programs.all,
+        seeds: base.seeds,
+        master: base.seed,
+        name,
+    };
+    Ok((plan, warnings))
+}
+
+/// The spec's own name, else the default, which must do as a name, too.
+fn resolve_name(spec: &mut Spec, default: &str) -> Result<String, SpecError> {
+    let name = match &spec.name {
+        Some(name) => name.clone(),
+        None => key::check_name(default).map(|()| default.to_string()).map_err(|why| SpecError {
+            key: Some("name".to_string()),
+            place: None,
+            message: format!("the file's name does not do as a folder name: {why}; give a name"),
+        })?,
+    };
+    spec.name = Some(name.clone());
+    Ok(name)
+}
+
+/// The number of cells, if it and the number of runs are within limits.
+fn count_cells(sweeps: &[Sweep], seeds: u64) -> Result<usize, SpecError> {
+    let cells = sweeps
+        .iter()
+        .try_fold(1u64, |cells, sweep| cells.checked_mul(sweep.values.len() as u64))
+        .filter(|&cells| cells <= MAX_CELLS);
+    let Some(cells) = cells else {
+        let sizes: Vec<String> =
+            sweeps.iter().map(|sweep| format!("{} of {}", sweep.values.len(), sweep.key.name)).collect();
+        let sizes = sizes.join(" × ");
+        return Err(SpecError::new(format!("the sweep has more than {MAX_CELLS} cells: {sizes}")));
+    };
+    if cells.checked_mul(seeds).is_none() {
+        let message =
+            format!("runs.seeds: {cells} cells × {seeds} seeds are more runs than 64 bits can count");
+        return Err(SpecError::new(message));
+    }
+    Ok(cells as usize)
+}
+
+/// The values of cell `number`; the last sweep varies fastest.
+fn cell_values(sweeps: &[Sweep], mut number: usize) -> Vec<Value> {
+    let mut values: Vec<Value> = sweeps
+        .iter()
+        .rev()
+        .map(|sweep| {
+            let value = sweep.values[number % sweep.values.len()].clone();
+            number /= sweep.values.len();
+            value
+        })
+        .collect();
+    values.reverse();
+    values
+}
+
+/// ` (in the cell net.output = tanh)`, or nothing without a sweep.
+fn in_cell(sweeps: &[Sweep], values: &[Value]) -> String {
+    let settings: Vec<String> =
+        sweeps.iter().zip(values).map(|(sweep, value)| format!("{} = {value}", sweep.key.name)).collect();
+    if settings.is_empty() { String::new() } else { format!(" (in the cell {})", settings.join(", ")) }
+}
+
+fn settings(spec: &Spec) -> Run {
+    Run {
+        seed: 0,
+        base_value: spec.base_value,
+        scale: spec.scale,
+        bias_scale: spec.resolved_bias_scale(),
+        lr: spec.lr,
+        momentum: spec.momentum,
+        weight_decay: spec.weight_decay,
+        solved_limit: spec.solved_loss.unwrap_or(spec.solved_tolerance),
+        symmetry_tolerance: spec.symmetry_tolerance,
+        traced: false,
+    }
+}
+
+/// Whether noise of one of the scales falls through the f32 grid: under an ulp of the base, or under f32's own range.
+fn is_rounded_away(spec: &Spec) -> bool {
+    let ulp = |x: f64| f64::from((x.abs() as f32).next_up()) - f64::from(x.abs() as f32);
+    let (weight_base, bias_base) = match spec.base {
+        Base::Zero => (0.0, 0.0),
+        Base::Constant => (spec.base_value, 0.0),
+        Base::Copies => (spec.base_value, spec.base_value),
+    };
+    let lost = |scale: f64, base: f64| scale > 0.0 && scale < ulp(base).max(f64::from(f32::MIN_POSITIVE));
+    lost(spec.scale, weight_base) || (spec.bias && lost(spec.resolved_bias_scale(), bias_base))
+}
+
+/// Whether the targets for false are −1 and no output is ever negative.
+fn is_unreachable(spec: &Spec) -> bool {
+    let never_negative = [Activation::Logistic, Activation::Relu, Activation::Softplus, Activation::Abs];
+    spec.targets == Encoding::PlusMinus && never_negative.contains(&spec.output)
+}
+
+/// What tells one task from another.
+type DataKey = (Boolean, usize, Encoding, Encoding);
+/// What tells one program from another; the first is the index of the task.
+type ProgramKey = (usize, Shape, Loss, Optimizer, Init, u32, bool, Criterion);
+
+/// The distinct programs and tasks of the cells.
+#[derive(Default)]
+struct Programs {
+    all: Vec<Program>,
+    by_key: HashMap<ProgramKey, usize>,
+    tasks: Vec<Arc<Data>>,
+    task_by_key: HashMap<DataKey, usize>,
+}
+
+impl Programs {
+    /// The program that a cell needs; else the key at fault and what is wrong.
+    fn index_of(&mut self, spec: &Spec) -> Result<usize, (&'static str, String)> {
+        let Some(dataset) = spec.dataset else {
+            return Err(("task.dataset", "missing".to_string()));
+        };
+        if spec.loss == Loss::Bce && spec.output != Activation::Logistic {
+            let output = spec.output;
+            return Err((
+                "train.loss",
+                format!("\"bce\" needs net.output = \"logistic\", but that is \"{output}\""),
+            ));
+        }
+        if spec.readout == Readout::Sum && spec.hidden.is_empty() {
+            return Err(("net.readout", "\"sum\" needs a hidden layer, but net.hidden has none".to_string()));
+        }
+        let bits = if dataset == Boolean::Parity { spec.bits } else { 2 };
+        let task = *self.task_by_key.entry((dataset, bits, spec.inputs, spec.targets)).or_insert_with(|| {
+            self.tasks.push(Arc::new(Data::boolean(dataset, bits, spec.inputs, spec.targets)));
+            self.tasks.len() - 1
+        });
+        let data = &self.tasks[task];
+        let shape = Shape {
+            inputs: data.inputs,
+            hidden: spec.hidden.clone(),
+            outputs: data.outputs,
+            activation: spec.activation,
+            output: spec.output,
+            readout: spec.readout,
+            bias: spec.bias,
+            skip: spec.skip,
+        };
+        let init = Init { base: spec.base, noise: spec.noise, gain: spec.gain };
+        let criterion = if spec.solved_loss.is_some() { Criterion::Loss } else { Criterion::Error };
+        let key = (
+            task,
+            shape.clone(),
+            spec.loss,
+            spec.optimizer,
+            init,
+            spec.steps,
+            spec.stop_when_solved,
+            criterion,
+        );
+        if let Some(&index) = self.by_key.get(&key) {
+            return Ok(index);
+        }
+        let parameters = shape.parameters();
+        if parameters == 0 {
+            return Err(("net.hidden", "the network has no parameters to train".to_string()));
+        }
+        if parameters > MAX_PARAMETERS {
+            let message = format!("the network has {parameters} parameters, more than {MAX_PARAMETERS}");
+            return Err(("net.hidden", message));
+        }
+        self.all.push(Program {
+            shape,
+            data: Arc::clone(data),
+            loss: spec.loss,
+            optimizer: spec.optimizer,
+            init,
+            steps: spec.steps,
+            stop_when_solved: spec.stop_when_solved,
+            criterion,
+        });
+        self.by_key.insert(key, self.all.len() - 1);
+        Ok(self.all.len() - 1)
+    }
+}
+
+/// The whole spec as JSON, nested like the TOML.
+fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
+    let is_swept = |key: &Key| sweeps.iter().any(|sweep| sweep.key.name == key.name);
+    let mut document = Map::new();
+    for key in KEYS {
+        if key.table() == "runs" && !document.contains_key("sweep") {
+            let ranges = sweeps.iter().map(|sweep| {
+                (sweep.key.name.to_string(), Json::Array(sweep.values.iter().map(Json::from).collect()))
+            });
+            document.insert("sweep".to_string(), Json::Object(ranges.collect()));
+        }
+        let Some(value) = (key.get)(base).filter(|_| !is_swept(key)) else { continue };
+        let json =
+            if matches!(key.kind, Kind::Widths) { base.hidden.clone().into() } else { Json::from(&value) };
+        if key.table().is_empty() {
+            document.insert(key.name.to_string(), json);
+        } else {
+            let table = document.entry(key.table()).or_insert_with(|| Json::Object(Map::new()));
+            table[key.leaf()] = json;
+        }
+    }
+    Json::Object(document)
+}

@@ -1,0 +1,692 @@
+//! Every key of a spec in one table: what it accepts, where it lives in the [`Spec`], and who uses it. Parsing,
+//! flags, sweeps, messages and the resolved spec all come from here, so a new key is one new entry.
+
+use crate::net::{Activation, Base, Gain, Loss, Noise, Optimizer, Readout};
+use crate::task::{Boolean, Encoding};
+
+use super::Value;
+use super::error::{nearest, printable, suggestion};
+
+/// The values of one cell, and of what all cells share. The defaults are those of the documentation.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    pub name: Option<String>,
+    pub dataset: Option<Boolean>,
+    pub bits: usize,
+    pub path: Option<String>,
+    pub target_columns: Option<u64>,
+    pub inputs: Encoding,
+    pub targets: Encoding,
+    pub hidden: Vec<usize>,
+    pub activation: Activation,
+    pub output: Activation,
+    pub readout: Readout,
+    pub bias: bool,
+    pub skip: bool,
+    pub base: Base,
+    pub base_value: f64,
+    pub noise: Noise,
+    pub gain: Gain,
+    pub scale: f64,
+    pub bias_scale: Option<f64>,
+    pub loss: Loss,
+    pub optimizer: Optimizer,
+    pub lr: f64,
+    pub momentum: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub rho: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    pub steps: u32,
+    pub stop_when_solved: bool,
+    pub solved_tolerance: f64,
+    pub solved_loss: Option<f64>,
+    pub symmetry_tolerance: f64,
+    pub seeds: u64,
+    pub seed: u64,
+}
+
+impl Default for Spec {
+    fn default() -> Spec {
+        Spec {
+            name: None,
+            dataset: None,
+            bits: 3,
+            path: None,
+            target_columns: None,
+            inputs: Encoding::ZeroOne,
+            targets: Encoding::ZeroOne,
+            hidden: vec![2],
+            activation: Activation::Logistic,
+            output: Activation::Logistic,
+            readout: Readout::Trained,
+            bias: true,
+            skip: false,
+            base: Base::Zero,
+            base_value: 0.5,
+            noise: Noise::Uniform,
+            gain: Gain::None,
+            scale: 1.0,
+            bias_scale: None,
+            loss: Loss::Mse,
+            optimizer: Optimizer::Sgd,
+            lr: 0.5,
+            momentum: 0.9,
+            beta1: 0.9,
+            beta2: 0.999,
+            rho: 0.9,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            steps: 10_000,
+            stop_when_solved: false,
+            solved_tolerance: 0.4,
+            solved_loss: None,
+            symmetry_tolerance: 0.1,
+            seeds: 1000,
+            seed: 0,
+        }
+    }
+}
+
+impl Spec {
+    /// `init.bias_scale`, or its default: under a gain biases start at the base point, as is usual.
+    pub fn resolved_bias_scale(&self) -> f64 {
+        let default = if self.gain == Gain::None { self.scale } else { 0.0 };
+        self.bias_scale.unwrap_or(default)
+    }
+}
+
+/// A value as it was written, before its key has judged it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Raw {
+    /// An item of a range or the value of a flag: the key decides what kind of value it is.
+    Bare(String),
+    Text(String),
+    Integer(i128),
+    Number(f64),
+    Flag(bool),
+    List(Vec<Raw>),
+    /// A TOML value that no key takes: a table, a date.
+    Other(&'static str),
+}
+
+impl Raw {
+    /// How a message shows it.
+    pub fn found(&self) -> String {
+        match self {
+            Raw::Bare(text) | Raw::Text(text) => format!("\"{}\"", printable(text)),
+            Raw::Integer(n) => n.to_string(),
+            Raw::Number(x) => format!("{x:?}"),
+            Raw::Flag(flag) => flag.to_string(),
+            Raw::List(items) => {
+                let shown: Vec<String> = items.iter().take(4).map(Raw::found).collect();
+                printable(&format!("[{}{}]", shown.join(", "), if items.len() > 4 { ", …" } else { "" }))
+            }
+            Raw::Other(kind) => (*kind).to_string(),
+        }
+    }
+}
+
+/// What a key accepts.
+pub(super) enum Kind {
+    Number {
+        allowed: fn(f64) -> bool,
+        expected: &'static str,
+    },
+    Integer {
+        low: u64,
+        high: u64,
+    },
+    Flag,
+    /// One of `words`; `later` are words of the documentation that are not built yet.
+    Word {
+        words: &'static [&'static str],
+        later: &'static [&'static str],
+    },
+    /// Widths of the hidden layers.
+    Widths,
+    /// `"full"`; numbers are not built yet.
+    Batch,
+    /// Any text.
+    Text,
+    /// A text that names a folder.
+    Name,
+}
+
+/// Under this, per-run settings stay finite when engines round them to f32.
+const LARGEST: f64 = f32::MAX as f64;
+
+const AMOUNT: Kind =
+    Kind::Number { allowed: |x| (0.0..=LARGEST).contains(&x), expected: "a number from 0 to 3.4e38" };
+const SIGNED: Kind =
+    Kind::Number { allowed: |x| x.abs() <= LARGEST, expected: "a number from -3.4e38 to 3.4e38" };
+const FRACTION: Kind =
+    Kind::Number { allowed: |x| (0.0..1.0).contains(&x), expected: "a number from 0 to under 1" };
+
+/// Widest and deepest nets that a spec may ask for; the parameter limit of the plan is tighter.
+const MAX_WIDTH: u64 = 1_000_000;
+const MAX_LAYERS: usize = 1000;
+
+impl Kind {
+    /// What is expected, in words.
+    pub fn expected(&self) -> String {
+        match self {
+            Kind::Number { expected, .. } => (*expected).to_string(),
+            Kind::Integer { low, high: u64::MAX } => format!("a whole number from {low} up"),
+            Kind::Integer { low, high } => format!("a whole number from {low} to {high}"),
+            Kind::Flag => "true or false".to_string(),
+            Kind::Word { words, .. } => one_of(words),
+            Kind::Widths => {
+                "widths from 1 to 1000000: [8, 8] or \"8x8\", [] or \"none\" for no hidden layer".to_string()
+            }
+            Kind::Batch => "\"full\" or a whole number from 1 up".to_string(),
+            Kind::Text => "a text".to_string(),
+            Kind::Name => "a plain folder name".to_string(),
+        }
+    }
+
+    /// Judges a value as it was written; the message says what is wrong with it.
+    pub fn read(&self, raw: &Raw) -> Result<Value, String> {
+        if let Raw::Bare(text) = raw {
+            return self.read(&self.interpret(text));
+        }
+        let wrong = || format!("expected {}, found {}", self.expected(), raw.found());
+        match (self, raw) {
+            (Kind::Number { allowed, .. }, Raw::Number(_) | Raw::Integer(_)) => {
+                let x = match raw {
+                    Raw::Integer(n) => *n as f64,
+                    Raw::Number(x) => *x,
+                    _ => return Err(wrong()),
+                };
+                // Adding 0 turns -0 into 0, which is the same point of a sweep.
+                if allowed(x) { Ok(Value::Number(x + 0.0)) } else { Err(wrong()) }
+            }
+            (Kind::Integer { low, high }, Raw::Integer(n)) => u64::try_from(*n)
+                .ok()
+                .filter(|n| (low..=high).contains(&n))
+                .map(Value::Integer)
+                .ok_or_else(wrong),
+            (Kind::Flag, Raw::Flag(flag)) => Ok(Value::Flag(*flag)),
+            (Kind::Word { words, later }, Raw::Text(word)) => {
+                if words.contains(&word.as_str()) {
+                    return Ok(Value::Word(word.clone()));
+                }
+                if later.contains(&word.as_str()) {
+                    return Err(format!("\"{word}\" is not yet supported; use {}", one_of(words)));
+                }
+                Err(wrong() + &suggestion(nearest(word, words.iter().chain(*later).copied())))
+            }
+            (Kind::Widths, _) => read_widths(raw).ok_or_else(wrong),
+            (Kind::Batch, Raw::Text(word)) if word == "full" => Ok(Value::Word(word.clone())),
+            (Kind::Batch, Raw::Integer(1..)) => {
+                Err("minibatches are not yet supported; use \"full\"".to_string())
+            }
+            (Kind::Text, Raw::Text(text)) => Ok(Value::Word(text.clone())),
+            (Kind::Name, Raw::Text(name)) => match check_name(name) {
+                Ok(()) => Ok(Value::Word(name.clone())),
+                Err(why) => {
+                    Err(format!("expected {}, found \"{}\": {why}", self.expected(), printable(name)))
+                }
+            },
+            _ => Err(wrong()),
+        }
+    }
+
+    /// What kind of value this key takes a bare text for.
+    fn interpret(&self, text: &str) -> Raw {
+        let text = text.trim();
+        let word = Raw::Text(text.to_string());
+        match self {
+            Kind::Number { .. } | Kind::Widths | Kind::Batch if text.parse::<i64>().is_ok() => {
+                text.parse().map_or(word, Raw::Integer)
+            }
+            Kind::Number { .. } => text.parse().map_or(word, Raw::Number),
+            Kind::Integer { .. } => match (text.parse::<i128>(), text.parse::<f64>()) {
+                (Ok(n), _) => Raw::Integer(n),
+                // 1e4 is a whole number, too; under 2^53 its f64 is exact.
+                (_, Ok(x)) if x.fract() == 0.0 && x.abs() < 9e15 => Raw::Integer(x as i128),
+                (_, Ok(x)) => Raw::Number(x),
+                _ => word,
+            },
+            Kind::Flag => text.parse().map_or(word, Raw::Flag),
+            _ => word,
+        }
+    }
+
+    /// Whether values lie on a line, so that `lin:` and `log:` make sense.
+    pub fn is_numeric(&self) -> bool {
+        matches!(self, Kind::Number { .. } | Kind::Integer { .. })
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.as_slice() {
+        [one] => one.clone(),
+        [one, other] => format!("{one} or {other}"),
+        _ => format!("one of {}", quoted.join(", ")),
+    }
+}
+
+/// Widths as a word: `2`, `8x8`, `none`.
+fn read_widths(raw: &Raw) -> Option<Value> {
+    let widths: Vec<u64> = match raw {
+        Raw::Integer(n) => vec![u64::try_from(*n).ok()?],
+        Raw::Text(text) => widths(text)?.into_iter().map(|width| width as u64).collect(),
+        Raw::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Raw::Integer(n) => u64::try_from(*n).ok(),
+                _ => None,
+            })
+            .collect::<Option<_>>()?,
+        _ => return None,
+    };
+    if widths.len() > MAX_LAYERS || !widths.iter().all(|width| (1..=MAX_WIDTH).contains(width)) {
+        return None;
+    }
+    let word = widths.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
+    Some(Value::Word(if widths.is_empty() { "none".to_string() } else { word }))
+}
+
+/// The widths that a word names.
+fn widths(word: &str) -> Option<Vec<usize>> {
+    if word == "none" {
+        return Some(Vec::new());
+    }
+    word.split('x').map(|width| width.trim().parse().ok()).collect()
+}
+
+/// Whether results can lie in a folder of this name, on any system.
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        Err("it is empty")
+    } else if name.len() > 100 {
+        Err("it is longer than 100 bytes")
+    } else if name == "." || name == ".." {
+        Err("it is a folder that is there already")
+    } else if name.starts_with('-') {
+        Err("it would be taken for a flag")
+    } else if name.contains(['/', '\\']) {
+        Err("it is a path")
+    } else if name.chars().any(char::is_control) {
+        Err("it has a control character")
+    } else {
+        Ok(())
+    }
+}
+
+/// One key of the spec.
+pub(super) struct Key {
+    /// Dotted name.
+    pub name: &'static str,
+    /// What it accepts.
+    pub kind: Kind,
+    /// Stores a value that `kind` accepted; `None` if it is of another kind.
+    set: fn(&mut Spec, &Value) -> Option<()>,
+    /// Reads it back; `None` where it has no value.
+    pub get: fn(&Spec) -> Option<Value>,
+    /// Whether a cell makes use of it.
+    pub used: fn(&Spec) -> bool,
+    /// What would use it, or what decides instead.
+    pub unused_because: &'static str,
+    /// Whether cells may differ in it.
+    pub sweepable: bool,
+}
+
+impl Key {
+    const fn new(
+        name: &'static str,
+        kind: Kind,
+        set: fn(&mut Spec, &Value) -> Option<()>,
+        get: fn(&Spec) -> Option<Value>,
+    ) -> Key {
+        Key { name, kind, set, get, used: |_| true, unused_because: "", sweepable: true }
+    }
+
+    const fn used_if(self, used: fn(&Spec) -> bool, otherwise: &'static str) -> Key {
+        Key { used, unused_because: otherwise, ..self }
+    }
+
+    const fn not_sweepable(self) -> Key {
+        Key { sweepable: false, ..self }
+    }
+
+    /// Stores a value that [`Kind::read`] of this key has returned.
+    pub fn set(&self, spec: &mut Spec, value: &Value) {
+        // Proof: values come from `kind.read` only, and a test sets every kind of value of every key.
+        (self.set)(spec, value).unwrap_or_else(|| panic!("{} was read as {value:?}", self.name));
+    }
+
+    /// The part of the name before the dot; empty for `name`.
+    pub fn table(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(table, _)| table)
+    }
+
+    /// The part of the name after the dot.
+    pub fn leaf(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, leaf)| leaf)
+    }
+}
+
+const fn words(words: &'static [&'static str]) -> Kind {
+    Kind::Word { words, later: &[] }
+}
+
+fn number(x: f64) -> Option<Value> {
+    Some(Value::Number(x))
+}
+
+fn integer(n: u64) -> Option<Value> {
+    Some(Value::Integer(n))
+}
+
+fn word(word: &str) -> Option<Value> {
+    Some(Value::Word(word.to_string()))
+}
+
+/// Every key, in the order of the documentation.
+pub(super) static KEYS: &[Key] = &[
+    Key::new(
+        "name",
+        Kind::Name,
+        |s, v| v.as_word().map(|w| s.name = Some(w.to_string())),
+        |s| s.name.as_deref().and_then(word),
+    )
+    .not_sweepable(),
+    Key::new(
+        "task.dataset",
+        Kind::Word { words: Boolean::WORDS, later: &["csv"] },
+        |s, v| v.as_word().and_then(Boolean::from_word).map(|w| s.dataset = Some(w)),
+        |s| s.dataset.and_then(|d| word(d.word())),
+    ),
+    Key::new(
+        "task.bits",
+        Kind::Integer { low: 1, high: 16 },
+        |s, v| v.as_integer().map(|n| s.bits = n as usize),
+        |s| integer(s.bits as u64),
+    )
+    .used_if(|s| s.dataset == Some(Boolean::Parity), "only task.dataset = \"parity\" does"),
+    Key::new(
+        "task.path",
+        Kind::Text,
+        |s, v| v.as_word().map(|w| s.path = Some(w.to_string())),
+        |s| s.path.as_deref().and_then(word),
+    )
+    .used_if(|_| false, "only task.dataset = \"csv\" does, which is not yet supported")
+    .not_sweepable(),
+    Key::new(
+        "task.target_columns",
+        Kind::Integer { low: 1, high: 1_000_000 },
+        |s, v| v.as_integer().map(|n| s.target_columns = Some(n)),
+        |s| s.target_columns.and_then(integer),
+    )
+    .used_if(|_| false, "only task.dataset = \"csv\" does, which is not yet supported"),
+    Key::new(
+        "task.inputs",
+        words(Encoding::WORDS),
+        |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.inputs = w),
+        |s| word(s.inputs.word()),
+    ),
+    Key::new(
+        "task.targets",
+        words(Encoding::WORDS),
+        |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.targets = w),
+        |s| word(s.targets.word()),
+    ),
+    Key::new(
+        "net.hidden",
+        Kind::Widths,
+        |s, v| v.as_word().and_then(widths).map(|w| s.hidden = w),
+        |s| read_widths(&Raw::List(s.hidden.iter().map(|&width| Raw::Integer(width as i128)).collect())),
+    ),
+    Key::new(
+        "net.activation",
+        words(Activation::WORDS),
+        |s, v| v.as_word().and_then(Activation::from_word).map(|w| s.activation = w),
+        |s| word(s.activation.word()),
+    )
+    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
+    Key::new(
+        "net.output",
+        words(Activation::WORDS),
+        |s, v| v.as_word().and_then(Activation::from_word).map(|w| s.output = w),
+        |s| word(s.output.word()),
+    ),
+    Key::new(
+        "net.readout",
+        words(Readout::WORDS),
+        |s, v| v.as_word().and_then(Readout::from_word).map(|w| s.readout = w),
+        |s| word(s.readout.word()),
+    ),
+    Key::new(
+        "net.bias",
+        Kind::Flag,
+        |s, v| v.as_flag().map(|flag| s.bias = flag),
+        |s| Some(Value::Flag(s.bias)),
+    ),
+    Key::new(
+        "net.skip",
+        Kind::Flag,
+        |s, v| v.as_flag().map(|flag| s.skip = flag),
+        |s| Some(Value::Flag(s.skip)),
+    ),
+    Key::new(
+        "init.base",
+        words(Base::WORDS),
+        |s, v| v.as_word().and_then(Base::from_word).map(|w| s.base = w),
+        |s| word(s.base.word()),
+    ),
+    Key::new(
+        "init.base_value",
+        SIGNED,
+        |s, v| v.as_number().map(|x| s.base_value = x),
+        |s| number(s.base_value),
+    )
+    .used_if(|s| s.base != Base::Zero, "only init.base = \"constant\" and \"copies\" do"),
+    Key::new(
+        "init.noise",
+        words(Noise::WORDS),
+        |s, v| v.as_word().and_then(Noise::from_word).map(|w| s.noise = w),
+        |s| word(s.noise.word()),
+    ),
+    Key::new(
+        "init.gain",
+        words(Gain::WORDS),
+        |s, v| v.as_word().and_then(Gain::from_word).map(|w| s.gain = w),
+        |s| word(s.gain.word()),
+    ),
+    Key::new("init.scale", AMOUNT, |s, v| v.as_number().map(|x| s.scale = x), |s| number(s.scale)),
+    Key::new(
+        "init.bias_scale",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.bias_scale = Some(x)),
+        |s| s.bias_scale.and_then(number),
+    )
+    .used_if(|s| s.bias, "only net.bias = true does"),
+    Key::new(
+        "train.loss",
+        words(Loss::WORDS),
+        |s, v| v.as_word().and_then(Loss::from_word).map(|w| s.loss = w),
+        |s| word(s.loss.word()),
+    ),
+    Key::new(
+        "train.optimizer",
+        Kind::Word { words: Optimizer::WORDS, later: &["nesterov", "rmsprop", "adam"] },
+        |s, v| v.as_word().and_then(Optimizer::from_word).map(|w| s.optimizer = w),
+        |s| word(s.optimizer.word()),
+    ),
+    Key::new("train.lr", AMOUNT, |s, v| v.as_number().map(|x| s.lr = x), |s| number(s.lr)),
+    Key::new(
+        "train.momentum",
+        FRACTION,
+        |s, v| v.as_number().map(|x| s.momentum = x),
+        |s| number(s.momentum),
+    )
+    .used_if(|s| s.optimizer == Optimizer::Momentum, "only train.optimizer = \"momentum\" does"),
+    Key::new("train.beta1", FRACTION, |s, v| v.as_number().map(|x| s.beta1 = x), |s| number(s.beta1))
+        .used_if(|_| false, "only train.optimizer = \"adam\" does, which is not yet supported"),
+    Key::new("train.beta2", FRACTION, |s, v| v.as_number().map(|x| s.beta2 = x), |s| number(s.beta2))
+        .used_if(|_| false, "only train.optimizer = \"adam\" does, which is not yet supported"),
+    Key::new("train.rho", FRACTION, |s, v| v.as_number().map(|x| s.rho = x), |s| number(s.rho))
+        .used_if(|_| false, "only train.optimizer = \"rmsprop\" does, which is not yet supported"),
+    Key::new("train.epsilon", AMOUNT, |s, v| v.as_number().map(|x| s.epsilon = x), |s| number(s.epsilon))
+        .used_if(
+            |_| false,
+            "only train.optimizer = \"adam\" and \"rmsprop\" do, which are not yet supported",
+        ),
+    Key::new(
+        "train.weight_decay",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.weight_decay = x),
+        |s| number(s.weight_decay),
+    ),
+    Key::new("train.batch", Kind::Batch, |_, v| v.as_word().map(|_| ()), |_| word("full")),
+    Key::new(
+        "train.steps",
+        // Engines count steps in u32 and need one number more for "never".
+        Kind::Integer { low: 1, high: u32::MAX as u64 - 1 },
+        |s, v| v.as_integer().map(|n| s.steps = n as u32),
+        |s| integer(s.steps.into()),
+    ),
+    Key::new(
+        "train.stop",
+        words(&["never", "solved"]),
+        |s, v| v.as_word().map(|w| s.stop_when_solved = w == "solved"),
+        |s| word(if s.stop_when_solved { "solved" } else { "never" }),
+    ),
+    Key::new(
+        "criteria.solved_tolerance",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.solved_tolerance = x),
+        |s| number(s.solved_tolerance),
+    )
+    .used_if(|s| s.solved_loss.is_none(), "criteria.solved_loss decides instead"),
+    Key::new(
+        "criteria.solved_loss",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.solved_loss = Some(x)),
+        |s| s.solved_loss.and_then(number),
+    ),
+    Key::new(
+        "criteria.symmetry_tolerance",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.symmetry_tolerance = x),
+        |s| number(s.symmetry_tolerance),
+    )
+    .used_if(|s| s.hidden.iter().any(|&width| width > 1), "only hidden layers of two or more units do"),
+    Key::new(
+        "runs.seeds",
+        Kind::Integer { low: 1, high: u64::MAX },
+        |s, v| v.as_integer().map(|n| s.seeds = n),
+        |s| integer(s.seeds),
+    )
+    .not_sweepable(),
+    Key::new(
+        "runs.seed",
+        Kind::Integer { low: 0, high: u64::MAX },
+        |s, v| v.as_integer().map(|n| s.seed = n),
+        |s| integer(s.seed),
+    )
+    .not_sweepable(),
+];
+
+/// The tables of a spec that hold keys, in the order of the documentation.
+pub(super) const TABLES: &[&str] = &["task", "net", "init", "train", "criteria", "runs"];
+
+/// The key of that dotted name, or a message that says what it may have been meant to be.
+pub(super) fn find(name: &str) -> Result<&'static Key, String> {
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return Ok(key);
+    }
+    let (table, leaf) = name.rsplit_once('.').unwrap_or(("", name));
+    let near = nearest(name, KEYS.iter().map(|key| key.name))
+        // The right name in the wrong table, or in none.
+        .or_else(|| KEYS.iter().find(|key| key.leaf() == leaf).map(|key| key.name))
+        .or_else(|| {
+            let near = nearest(leaf, KEYS.iter().map(Key::leaf))?;
+            KEYS.iter().find(|key| key.leaf() == near).map(|key| key.name)
+        });
+    let siblings: Vec<&str> =
+        KEYS.iter().filter(|key| !table.is_empty() && key.table() == table).map(Key::leaf).collect();
+    Err(match near {
+        None if !siblings.is_empty() => format!("unknown key; [{table}] has {}", siblings.join(", ")),
+        _ => format!("unknown key{}", suggestion(near)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some values that a key accepts, enough to reach each word.
+    fn samples(kind: &Kind) -> Vec<Value> {
+        match kind {
+            Kind::Number { .. } => [0.0, 0.25, 0.5].map(Value::Number).to_vec(),
+            Kind::Integer { low, high } => [*low, *low + 1, *high].map(Value::Integer).to_vec(),
+            Kind::Flag => vec![Value::Flag(true), Value::Flag(false)],
+            Kind::Word { words, .. } => words.iter().map(|w| Value::Word(w.to_string())).collect(),
+            Kind::Widths => ["none", "2", "8x8"].map(|w| Value::Word(w.to_string())).to_vec(),
+            Kind::Batch => vec![Value::Word("full".to_string())],
+            Kind::Text | Kind::Name => vec![Value::Word("a b".to_string())],
+        }
+    }
+
+    #[test]
+    fn every_key_stores_and_returns_what_it_accepts() {
+        for key in KEYS {
+            for value in samples(&key.kind) {
+                let read = key.kind.read(&Raw::Bare(value.to_string()));
+                assert_eq!(read.as_ref(), Ok(&value), "{}", key.name);
+                let mut spec = Spec::default();
+                key.set(&mut spec, &value);
+                assert_eq!((key.get)(&spec), Some(value), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn setting_one_key_leaves_the_others_alone() {
+        for key in KEYS {
+            let mut spec = Spec::default();
+            for value in samples(&key.kind) {
+                key.set(&mut spec, &value);
+            }
+            for other in KEYS.iter().filter(|other| other.name != key.name) {
+                assert_eq!((other.get)(&spec), (other.get)(&Spec::default()), "{} {}", key.name, other.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_in_known_tables_and_ready_words_are_not_later() {
+        let names: std::collections::HashSet<_> = KEYS.iter().map(|key| key.name).collect();
+        assert_eq!(names.len(), KEYS.len());
+        for key in KEYS {
+            assert!(key.table().is_empty() || TABLES.contains(&key.table()), "{}", key.name);
+            if let Kind::Word { words, later } = key.kind {
+                assert!(later.iter().all(|word| !words.contains(word)), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        for key in KEYS {
+            if let Some(value) = (key.get)(&Spec::default()) {
+                assert_eq!(key.kind.read(&Raw::Bare(value.to_string())), Ok(value), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_folder_are_refused() {
+        for bad in ["", ".", "..", "a/b", "a\\b", "-x", "a\nb", &"x".repeat(101)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        for good in ["xor-scale", "a b", "...", "ünïcode", &"x".repeat(100)] {
+            assert!(check_name(good).is_ok(), "{good:?}");
+        }
+    }
+}

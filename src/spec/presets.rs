@@ -1,0 +1,33 @@
+//! Specs that come with the program. Each is a commented TOML file to learn from and to start from.
+
+/// A spec that is known by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// What `symbreak run` knows it by.
+    pub name: &'static str,
+    /// What it shows, on one line.
+    pub about: &'static str,
+    /// The spec.
+    pub text: &'static str,
+}
+
+/// Every preset.
+pub fn presets() -> &'static [Preset] {
+    &[
+        Preset {
+            name: "xor-scale",
+            about: "XOR: how much random noise must initial weights have to break symmetry?",
+            text: include_str!("presets/xor-scale.toml"),
+        },
+        Preset {
+            name: "xor-copies",
+            about: "XOR: hidden units that start as near copies of each other; do they part?",
+            text: include_str!("presets/xor-copies.toml"),
+        },
+        Preset {
+            name: "parity",
+            about: "parity of 4 bits: how many hidden units does it take?",
+            text: include_str!("presets/parity.toml"),
+        },
+    ]
+}

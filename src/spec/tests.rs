@@ -1,0 +1,844 @@
+//! Whole specs, from text and flags to plans and messages.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::Criterion;
+use crate::net::{Activation, Optimizer};
+
+const XOR: &str = "[task]\ndataset = \"xor\"\n";
+
+fn none() -> Overrides {
+    Overrides::default()
+}
+
+fn set(flags: &[&str]) -> Overrides {
+    Overrides { set: flags.iter().map(|flag| flag.to_string()).collect(), ..none() }
+}
+
+fn sweep(flags: &[&str]) -> Overrides {
+    Overrides { sweep: flags.iter().map(|flag| flag.to_string()).collect(), ..none() }
+}
+
+/// The plan of XOR and `text`, with its warnings as text.
+fn plan_with(text: &str, overrides: &Overrides) -> (Plan, Vec<String>) {
+    let (plan, warnings) = parse(&format!("{XOR}{text}"), "x.toml", overrides).unwrap();
+    (plan, warnings.iter().map(Warning::to_string).collect())
+}
+
+/// The error of a whole text.
+fn error(text: &str) -> String {
+    parse(text, "x.toml", &none()).unwrap_err().to_string()
+}
+
+/// The error of XOR and `text`, which starts on line 3.
+fn xor_error(text: &str) -> String {
+    error(&format!("{XOR}{text}"))
+}
+
+/// The error of XOR and flags.
+fn flag_error(overrides: &Overrides) -> String {
+    parse(XOR, "x.toml", overrides).unwrap_err().to_string()
+}
+
+/// The example of the documentation, word for word.
+const DOCUMENTED: &str = r#"
+name = "xor-scale"
+
+[task]
+dataset = "xor"              # and | or | nand | xor | xnor | parity (bits = n) | csv (path = "…", target_columns = k) | …
+inputs = "01"                # "01" or "pm1": booleans as {0,1} or {-1,+1}
+targets = "01"               # likewise
+
+[net]
+hidden = [2]                 # widths, first to last; [] = no hidden layer
+activation = "logistic"      # hidden: logistic | tanh | relu | leaky-relu | elu | softplus | gelu | silu | erf | sin | abs | linear
+output = "logistic"          # any of the same
+readout = "trained"          # "trained" | "sum": output weights fixed at 1, no output bias (a committee machine; needs a hidden layer)
+bias = true
+skip = false                 # input -> output connections as well
+
+[init]                       # initial parameter = base point + scale * noise
+base = "zero"                # "zero" | "constant" | "copies": the symmetric point, described below
+base_value = 0.5             # its c or r
+noise = "uniform"            # "uniform" (-1,1) | "normal" (0,1)
+gain = "none"                # "none" | "glorot" | "he" | "lecun": multiplies the weights' noise by its fan factor
+scale = 1.0                  # 0 = exactly the symmetric base point
+bias_scale = 1.0             # noise of the biases; default, per cell: scale if gain is "none", else 0
+
+[train]
+loss = "mse"                 # "mse": mean over samples and outputs of e² | "half-sse": ½ Σ e² | "bce"
+optimizer = "sgd"            # sgd | momentum | nesterov | rmsprop | adam
+lr = 0.5
+momentum = 0.9               # momentum and nesterov only
+beta1 = 0.9                  # adam
+beta2 = 0.999                # adam
+rho = 0.9                    # rmsprop
+epsilon = 1e-8               # adam, rmsprop
+weight_decay = 0.0
+batch = "full"               # "full" | a number (1 = online)
+steps = 10000
+stop = "never"               # "never" | "solved": a run rests once it has solved its task
+
+[criteria]
+solved_tolerance = 0.4       # solved: every output of every sample strictly nearer than this to its target
+# solved_loss = 1e-7         # if given, this instead: solved when the loss is under it
+symmetry_tolerance = 0.1     # copies: activation distance at or under this (below)
+
+[sweep]                      # any dotted key above -> a range
+"init.scale" = "0,log:1e-6:10:25"
+"net.activation" = "logistic,tanh"
+
+[runs]
+seeds = 1000                 # runs per cell
+seed = 0                     # master seed
+"#;
+
+#[test]
+fn the_documented_spec_is_valid_and_spells_out_the_defaults() {
+    let (plan, warnings) = parse(DOCUMENTED, "spec.toml", &none()).unwrap();
+    assert_eq!((plan.name.as_str(), plan.cells.len(), plan.runs()), ("xor-scale", 52, 52_000));
+    assert_eq!(plan.swept, ["init.scale", "net.activation"]);
+    let warnings: Vec<String> = warnings.iter().map(Warning::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "init.base_value (line 19 of spec.toml): no cell uses it; only init.base = \"constant\" and \"copies\" do",
+            "train.momentum (line 29 of spec.toml): no cell uses it; only train.optimizer = \"momentum\" does",
+            "train.beta1 (line 30 of spec.toml): no cell uses it; only train.optimizer = \"adam\" does, which is not yet supported",
+            "train.beta2 (line 31 of spec.toml): no cell uses it; only train.optimizer = \"adam\" does, which is not yet supported",
+            "train.rho (line 32 of spec.toml): no cell uses it; only train.optimizer = \"rmsprop\" does, which is not yet supported",
+            "train.epsilon (line 33 of spec.toml): no cell uses it; only train.optimizer = \"adam\" and \"rmsprop\" do, which are not yet supported",
+        ]
+    );
+    // All but bias_scale, whose default follows the cell, is what an all but empty spec means.
+    let sweeps = "[sweep]\n\"init.scale\" = \"0,log:1e-6:10:25\"\n\"net.activation\" = \"logistic,tanh\"\n";
+    let (short, _) = plan_with(sweeps, &none());
+    assert_eq!(plan.differences(&short.resolved), ["init.bias_scale: nothing there, 1.0 here"]);
+    assert_eq!(plan.programs, short.programs);
+}
+
+#[test]
+fn cells_are_the_product_with_the_last_key_fastest() {
+    let text = "[sweep]\n\"train.lr\" = [0.1, 1]\n\"init.scale\" = \"0,2\"\n";
+    let (plan, warnings) = plan_with(text, &sweep(&["net.activation=relu,tanh"]));
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(plan.swept, ["train.lr", "init.scale", "net.activation"]);
+    let cells: Vec<String> = plan
+        .cells
+        .iter()
+        .map(|cell| cell.values.iter().map(Value::to_string).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        cells,
+        [
+            "0.1 0.0 relu",
+            "0.1 0.0 tanh",
+            "0.1 2.0 relu",
+            "0.1 2.0 tanh",
+            "1.0 0.0 relu",
+            "1.0 0.0 tanh",
+            "1.0 2.0 relu",
+            "1.0 2.0 tanh"
+        ]
+    );
+    // Two shapes, one task; what is continuous is in the settings.
+    assert_eq!(plan.programs.len(), 2);
+    assert!(Arc::ptr_eq(&plan.programs[0].data, &plan.programs[1].data));
+    for cell in &plan.cells {
+        let activation = plan.programs[cell.program].shape.activation;
+        assert_eq!(Value::Word(activation.to_string()), cell.values[2]);
+        assert_eq!(Value::Number(cell.settings.lr), cell.values[0]);
+        assert_eq!(Value::Number(cell.settings.scale), cell.values[1]);
+        assert_eq!((cell.settings.seed, cell.settings.traced), (0, false));
+    }
+}
+
+#[test]
+fn every_setting_reaches_the_program_or_the_run() {
+    let text = r#"
+        [net]
+        hidden = [3, 4]
+        activation = "gelu"
+        output = "tanh"
+        readout = "sum"
+        bias = false
+        skip = true
+        [init]
+        base = "copies"
+        base_value = 0.25
+        noise = "normal"
+        gain = "he"
+        scale = 0.125
+        [train]
+        loss = "half-sse"
+        optimizer = "momentum"
+        lr = 0.01
+        momentum = 0.8
+        weight_decay = 0.001
+        steps = 77
+        stop = "solved"
+        [criteria]
+        solved_loss = 1e-7
+        symmetry_tolerance = 0.2
+        [runs]
+        seeds = 5
+        seed = 18446744073709551615
+    "#;
+    let (plan, warnings) = plan_with(&format!("inputs = \"pm1\"\n{text}"), &none());
+    assert_eq!(warnings, [""; 0]);
+    insta::assert_debug_snapshot!(plan.programs, @r#"
+    [
+        Program {
+            shape: Shape {
+                inputs: 2,
+                hidden: [
+                    3,
+                    4,
+                ],
+                outputs: 1,
+                activation: Gelu,
+                output: Tanh,
+                readout: Sum,
+                bias: false,
+                skip: true,
+            },
+            data: Data {
+                inputs: 2,
+                outputs: 1,
+                x: [
+                    -1.0,
+                    -1.0,
+                    -1.0,
+                    1.0,
+                    1.0,
+                    -1.0,
+                    1.0,
+                    1.0,
+                ],
+                y: [
+                    0.0,
+                    1.0,
+                    1.0,
+                    0.0,
+                ],
+            },
+            loss: HalfSse,
+            optimizer: Momentum,
+            init: Init {
+                base: Copies,
+                noise: Normal,
+                gain: He,
+            },
+            steps: 77,
+            stop_when_solved: true,
+            criterion: Loss,
+        },
+    ]
+    "#);
+    insta::assert_debug_snapshot!(plan.cells[0].settings, @"
+    Run {
+        seed: 0,
+        base_value: 0.25,
+        scale: 0.125,
+        bias_scale: 0.0,
+        lr: 0.01,
+        momentum: 0.8,
+        weight_decay: 0.001,
+        solved_limit: 1e-7,
+        symmetry_tolerance: 0.2,
+        traced: false,
+    }
+    ");
+    assert_eq!((plan.seeds, plan.master, plan.name.as_str()), (5, u64::MAX, "x"));
+}
+
+#[test]
+fn the_default_bias_scale_follows_scale_and_gain_of_the_cell() {
+    let (plan, _) = plan_with("", &sweep(&["init.gain=none,he", "init.scale=0.25,2"]));
+    let bias_scales: Vec<f64> = plan.cells.iter().map(|cell| cell.settings.bias_scale).collect();
+    assert_eq!(bias_scales, [0.25, 2.0, 0.0, 0.0]);
+    let (plan, _) = plan_with("[init]\nbias_scale = 3\n", &sweep(&["init.gain=none,he"]));
+    assert!(plan.cells.iter().all(|cell| cell.settings.bias_scale == 3.0));
+}
+
+#[test]
+fn the_resolved_spec_is_in_the_order_of_the_documentation() {
+    let overrides = Overrides {
+        sweep: vec!["net.hidden=none,8x8".to_string(), "init.scale=0,0.1".to_string()],
+        ..set(&["criteria.solved_loss=1e-7", "train.steps=5"])
+    };
+    let (plan, _) = plan_with("", &overrides);
+    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"inputs":"01","targets":"01"},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none"},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
+    let (plan, _) = plan_with("", &set(&["net.hidden=8x4"]));
+    assert_eq!(plan.resolved["net"]["hidden"], serde_json::json!([8, 4]));
+}
+
+#[test]
+fn hash_and_differences_see_what_decides_results() {
+    let (plan, _) = plan_with("", &none());
+    let (renamed, _) = plan_with("", &set(&["name=other"]));
+    assert_eq!(renamed.name, "other");
+    assert_eq!(plan.hash(), renamed.hash());
+    assert_eq!(plan.hash().len(), 64);
+    assert!(plan.differences(&renamed.resolved).is_empty());
+
+    for (change, line) in [
+        (set(&["train.lr=0.25"]), "train.lr: 0.25 there, 0.5 here"),
+        (set(&["criteria.solved_loss=0.25"]), "criteria.solved_loss: 0.25 there, nothing here"),
+        (Overrides { seeds: Some(7), ..none() }, "runs.seeds: 7 there, 1000 here"),
+        (Overrides { seed: Some(7), ..none() }, "runs.seed: 7 there, 0 here"),
+        (sweep(&["train.lr=0.5"]), "train.lr: swept over 0.5 there, 0.5 here"),
+        (
+            sweep(&["train.lr=lin:0:1:11"]),
+            "train.lr: swept over 0.0, 0.1, 0.2, 0.3, … (11 values) there, 0.5 here",
+        ),
+    ] {
+        let (other, _) = plan_with("", &change);
+        assert_ne!(plan.hash(), other.hash(), "{line}");
+        assert_eq!(plan.differences(&other.resolved), [line]);
+    }
+
+    let (one, _) = plan_with("", &sweep(&["train.lr=0.1,0.3", "init.scale=0,1"]));
+    let (other, _) = plan_with("", &sweep(&["init.scale=0,1", "train.lr=0.1,0.3"]));
+    assert_ne!(one.hash(), other.hash());
+    assert_eq!(
+        one.differences(&other.resolved),
+        ["order of the sweep: init.scale, train.lr there, train.lr, init.scale here"]
+    );
+
+    // A manifest is read back to the same bits and in the same order.
+    let (awkward, _) = plan_with("", &sweep(&["train.lr=0.1,4.35,5e-324,3.1e38,log:1e-7:3:99"]));
+    let read: serde_json::Value = serde_json::from_str(&awkward.resolved.to_string()).unwrap();
+    assert!(awkward.differences(&read).is_empty());
+    assert_eq!(read.to_string(), awkward.resolved.to_string());
+    assert!(!plan.differences(&serde_json::json!("no spec")).is_empty());
+}
+
+#[test]
+fn flags_replace_what_the_text_says() {
+    let text = "[train]\nlr = 0.1\n[sweep]\n\"init.scale\" = \"0,1\"\n\"net.bias\" = [true, false]\n";
+    let (plan, _) = plan_with(text, &sweep(&["init.scale=0,1,2"]));
+    assert_eq!((plan.swept.join(" ").as_str(), plan.cells.len()), ("init.scale net.bias", 6));
+    let (plan, _) = plan_with(text, &set(&["init.scale=0.5", "train.lr=1", "train.lr=2"]));
+    assert_eq!((plan.swept.join(" ").as_str(), plan.cells.len()), ("net.bias", 2));
+    assert_eq!((plan.cells[0].settings.scale, plan.cells[0].settings.lr), (0.5, 2.0));
+    let overrides = Overrides { seeds: Some(3), seed: Some(9), ..set(&["runs.seeds=4"]) };
+    let (plan, _) = plan_with(text, &overrides);
+    assert_eq!((plan.seeds, plan.master), (3, 9));
+}
+
+#[test]
+fn flags_take_toml_and_bare_words() {
+    let value = |flag: &str| {
+        let (plan, _) = plan_with("", &set(&[flag]));
+        let (key, _) = flag.split_once('=').unwrap();
+        let json = key.trim().split('.').fold(&plan.resolved, |json, part| &json[part]);
+        json.to_string()
+    };
+    assert_eq!(value("net.activation=tanh"), "\"tanh\"");
+    assert_eq!(value("net.activation=\"tanh\""), "\"tanh\"");
+    assert_eq!(value("net.hidden=[8,8]"), "[8,8]");
+    assert_eq!(value("net.hidden=8x8"), "[8,8]");
+    assert_eq!(value("net.hidden=8"), "[8]");
+    assert_eq!(value("net.hidden=[]"), "[]");
+    assert_eq!(value("net.hidden=none"), "[]");
+    assert_eq!(value("task.inputs=01"), "\"01\"");
+    assert_eq!(value(" train.lr = .5 "), "0.5");
+    assert_eq!(value("train.lr=-0"), "0.0");
+    assert_eq!(value("train.steps=1e4"), "10000");
+    assert_eq!(value("train.steps=1_000"), "1000");
+    assert_eq!(value("net.bias=false"), "false");
+    assert_eq!(value("name=2024-01-01"), "\"2024-01-01\"");
+    assert_eq!(value("name='a=b'"), "\"a=b\"");
+}
+
+#[test]
+fn sweeps_may_be_written_dotted_or_quoted_and_keep_their_order() {
+    let (plan, _) = plan_with(
+        "[sweep]\ntrain.lr = 1\n\"init.scale\" = \"1,2\"\nnet.bias = true\ntrain.steps = [1,2]\n",
+        &none(),
+    );
+    assert_eq!(plan.swept, ["train.lr", "init.scale", "net.bias", "train.steps"]);
+    let (plan, _) = plan_with("[sweep.net]\nhidden = [2, [8, 8], \"none\"]\n", &none());
+    assert_eq!(plan.swept, ["net.hidden"]);
+    let values: Vec<String> = plan.cells.iter().map(|cell| cell.values[0].to_string()).collect();
+    assert_eq!(values, ["2", "8x8", "none"]);
+    // The data set, too, may come from the sweep alone.
+    let (plan, _) = parse("", "x.toml", &sweep(&["task.dataset=and,xor"])).unwrap();
+    assert_eq!(plan.programs.len(), 2);
+}
+
+#[test]
+fn marks_and_line_ends_of_other_systems_are_fine() {
+    let text = format!("\u{feff}{XOR}[train]\nlr = 2\n").replace('\n', "\r\n");
+    let (plan, _) = parse(&text, "x.toml", &none()).unwrap();
+    assert_eq!(plan.cells[0].settings.lr, 2.0);
+    let text = format!("\u{feff}{XOR}[train]\nrl = 2\n").replace('\n', "\r\n");
+    assert_eq!(error(&text), "train.rl (line 4 of x.toml): unknown key; did you mean train.lr?");
+}
+
+#[test]
+fn unknown_names_are_met_with_the_nearest() {
+    assert_eq!(
+        xor_error("\n[net]\nactivaton = 1\n"),
+        "net.activaton (line 5 of x.toml): unknown key; did you mean net.activation?"
+    );
+    assert_eq!(
+        xor_error("[net]\nlr = 1\n"),
+        "net.lr (line 4 of x.toml): unknown key; did you mean train.lr?"
+    );
+    assert_eq!(error("lr = 1\n"), "lr (line 1 of x.toml): unknown key; did you mean train.lr?");
+    assert_eq!(
+        xor_error("[train]\nlearning_rate = 1\n"),
+        "train.learning_rate (line 4 of x.toml): unknown key; did you mean train.lr?"
+    );
+    assert_eq!(
+        xor_error("[criteria]\nwhatever = 1\n"),
+        "criteria.whatever (line 4 of x.toml): unknown key; [criteria] has solved_tolerance, solved_loss, symmetry_tolerance"
+    );
+    assert_eq!(error("whatever = 1\n"), "whatever (line 1 of x.toml): unknown key");
+    assert_eq!(xor_error("[trian]\n"), "[trian] (line 3 of x.toml): unknown table; did you mean [train]?");
+    assert_eq!(xor_error("[swep]\n"), "[swep] (line 3 of x.toml): unknown table; did you mean [sweep]?");
+    assert_eq!(xor_error("[whatever]\n"), "[whatever] (line 3 of x.toml): unknown table");
+    assert_eq!(
+        xor_error("[sweep]\n\"init.scael\" = \"1\"\n"),
+        "init.scael (line 4 of x.toml): unknown key; did you mean init.scale?"
+    );
+    assert_eq!(
+        flag_error(&set(&["train.momentun=1"])),
+        "train.momentun (--set): unknown key; did you mean train.momentum?"
+    );
+    assert_eq!(
+        flag_error(&sweep(&["train.momentun=1"])),
+        "train.momentun (--sweep): unknown key; did you mean train.momentum?"
+    );
+    assert_eq!(
+        error("[task]\ndataset = \"xro\"\n"),
+        "task.dataset (line 2 of x.toml): expected one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\", \
+         found \"xro\"; did you mean xor?"
+    );
+    assert!(
+        xor_error("[net]\nactivation = \"sigmoid\"\n").ends_with("found \"sigmoid\"; did you mean logistic?")
+    );
+    assert!(xor_error("[net]\nactivation = \"maxout\"\n").ends_with("found \"maxout\""));
+}
+
+#[test]
+fn the_first_error_in_the_text_is_reported() {
+    assert!(error("[train]\nzz = 1\n[net]\naa = 1\n").starts_with("train.zz (line 2 of x.toml)"));
+}
+
+#[test]
+fn wrong_types_and_values_are_refused() {
+    let amount = "expected a number from 0 to 3.4e38";
+    for (text, message) in [
+        ("train.lr = -1", format!("{amount}, found -1")),
+        ("train.lr = -1.5", format!("{amount}, found -1.5")),
+        ("train.lr = nan", format!("{amount}, found NaN")),
+        ("train.lr = inf", format!("{amount}, found inf")),
+        ("train.lr = 1e39", format!("{amount}, found 1e39")),
+        ("train.lr = 1e999", format!("{amount}, found inf")),
+        ("train.lr = \"0.1\"", format!("{amount}, found \"0.1\"")),
+        (&format!("train.lr = 1{}", "0".repeat(39)), format!("{amount}, found inf")),
+        ("train.lr = true", format!("{amount}, found true")),
+        ("train.lr = [1, 2, 3, 4, 5]", format!("{amount}, found [1, 2, 3, 4, …]")),
+        ("train.lr = {}", format!("{amount}, found a table")),
+        ("train.lr = 2024-01-01", format!("{amount}, found a date or time")),
+        ("init.scale = -1e-9", format!("{amount}, found -1e-9")),
+        ("init.bias_scale = -1", format!("{amount}, found -1")),
+        ("init.base_value = inf", "expected a number from -3.4e38 to 3.4e38, found inf".to_string()),
+        ("train.weight_decay = -1", format!("{amount}, found -1")),
+        ("train.epsilon = -1", format!("{amount}, found -1")),
+        ("train.momentum = 1", "expected a number from 0 to under 1, found 1".to_string()),
+        ("train.momentum = -0.1", "expected a number from 0 to under 1, found -0.1".to_string()),
+        ("train.beta1 = 1.0", "expected a number from 0 to under 1, found 1.0".to_string()),
+        ("train.beta2 = 1.0", "expected a number from 0 to under 1, found 1.0".to_string()),
+        ("train.rho = 1.0", "expected a number from 0 to under 1, found 1.0".to_string()),
+        ("criteria.solved_tolerance = -1", format!("{amount}, found -1")),
+        ("criteria.solved_loss = -1", format!("{amount}, found -1")),
+        ("criteria.symmetry_tolerance = nan", format!("{amount}, found NaN")),
+        ("train.steps = 0", "expected a whole number from 1 to 4294967294, found 0".to_string()),
+        (
+            "train.steps = 4294967295",
+            "expected a whole number from 1 to 4294967294, found 4294967295".to_string(),
+        ),
+        ("train.steps = 1.5", "expected a whole number from 1 to 4294967294, found 1.5".to_string()),
+        ("train.steps = -1", "expected a whole number from 1 to 4294967294, found -1".to_string()),
+        ("runs.seeds = 0", "expected a whole number from 1 up, found 0".to_string()),
+        ("runs.seeds = \"10\"", "expected a whole number from 1 up, found \"10\"".to_string()),
+        ("runs.seed = -1", "expected a whole number from 0 up, found -1".to_string()),
+        ("task.bits = 17", "expected a whole number from 1 to 16, found 17".to_string()),
+        ("task.bits = 0", "expected a whole number from 1 to 16, found 0".to_string()),
+        ("net.bias = 1", "expected true or false, found 1".to_string()),
+        ("net.bias = \"true\"", "expected true or false, found \"true\"".to_string()),
+        ("net.readout = \"total\"", "expected \"trained\" or \"sum\", found \"total\"".to_string()),
+        ("net.readout = 1", "expected \"trained\" or \"sum\", found 1".to_string()),
+        ("train.batch = 0", "expected \"full\" or a whole number from 1 up, found 0".to_string()),
+        (
+            "train.batch = \"half\"",
+            "expected \"full\" or a whole number from 1 up, found \"half\"".to_string(),
+        ),
+        ("name = 1", "expected a plain folder name, found 1".to_string()),
+        ("name = \"\"", "expected a plain folder name, found \"\": it is empty".to_string()),
+        ("name = \"a/b\"", "expected a plain folder name, found \"a/b\": it is a path".to_string()),
+        (
+            "name = \"-x\"",
+            "expected a plain folder name, found \"-x\": it would be taken for a flag".to_string(),
+        ),
+    ] {
+        let key = text.split(' ').next().unwrap();
+        assert_eq!(error(text), format!("{key} (line 1 of x.toml): {message}"));
+    }
+    for hidden in ["[0]", "[2, -1]", "[1000001]", "[1.5]", "\"2x\"", "\"8,8\"", "true", "{}", "0", "[[2]]"] {
+        let message = xor_error(&format!("[net]\nhidden = {hidden}\n"));
+        assert!(
+            message.starts_with("net.hidden (line 4 of x.toml): expected widths from 1 to 1000000"),
+            "{message}"
+        );
+    }
+    let deep = format!("[net]\nhidden = [{}]\n", "1,".repeat(1001));
+    assert!(xor_error(&deep).starts_with("net.hidden (line 4 of x.toml): expected widths"));
+    assert_eq!(
+        flag_error(&set(&["train.lr=fast"])),
+        "train.lr (--set): expected a number from 0 to 3.4e38, found \"fast\""
+    );
+    assert_eq!(
+        flag_error(&set(&["train.steps=1.5"])),
+        "train.steps (--set): expected a whole number from 1 to 4294967294, found 1.5"
+    );
+    assert_eq!(
+        flag_error(&Overrides { seeds: Some(0), ..none() }),
+        "runs.seeds (--seeds): expected a whole number from 1 up, found 0"
+    );
+    assert_eq!(error("train = 1\n"), "train (line 1 of x.toml): expected a table, found 1");
+    assert_eq!(error("sweep = 1\n"), "sweep (line 1 of x.toml): expected a table, found 1");
+    assert_eq!(error("[[train]]\nlr = 1\n"), "train (line 1 of x.toml): expected a table, found [a table]");
+}
+
+#[test]
+fn what_is_not_built_yet_is_told_from_what_is_unknown() {
+    for optimizer in ["nesterov", "rmsprop", "adam"] {
+        assert_eq!(
+            xor_error(&format!("[train]\noptimizer = \"{optimizer}\"\n")),
+            format!(
+                "train.optimizer (line 4 of x.toml): \"{optimizer}\" is not yet supported; use \"sgd\" or \"momentum\""
+            )
+        );
+    }
+    assert_eq!(
+        xor_error("[sweep]\n\"train.optimizer\" = \"sgd,adam\"\n"),
+        "train.optimizer (line 4 of x.toml): \"adam\" is not yet supported; use \"sgd\" or \"momentum\""
+    );
+    assert_eq!(
+        error("[task]\ndataset = \"csv\"\n"),
+        "task.dataset (line 2 of x.toml): \"csv\" is not yet supported; use one of \"and\", \"or\", \"nand\", \"xor\", \
+         \"xnor\", \"parity\""
+    );
+    assert_eq!(
+        xor_error("[train]\nbatch = 32\n"),
+        "train.batch (line 4 of x.toml): minibatches are not yet supported; use \"full\""
+    );
+    assert_eq!(
+        flag_error(&set(&["train.batch=32"])),
+        "train.batch (--set): minibatches are not yet supported; use \"full\""
+    );
+    assert_eq!(
+        xor_error("[noise]\ninputs = 1\n"),
+        "noise (line 3 of x.toml): noise during training is not yet supported"
+    );
+}
+
+#[test]
+fn toml_must_be_toml() {
+    assert_eq!(
+        error("[task]\ndataset = \n"),
+        "line 2 of x.toml: not valid TOML: string values must be quoted, expected literal string"
+    );
+    assert_eq!(error("a = 1\na = 2\n"), "line 2 of x.toml: not valid TOML: duplicate key");
+    assert!(error("[task").starts_with("line 1 of x.toml: not valid TOML: "));
+    assert!(error(&format!("a = {}", "[".repeat(10_000))).starts_with("line 1 of x.toml: not valid TOML: "));
+    assert_eq!(
+        error("\"train.lr\" = 1\n[train]\nlr = 2\n"),
+        "train.lr (line 3 of x.toml): given twice; first on line 1 of x.toml"
+    );
+}
+
+#[test]
+fn a_data_set_is_needed() {
+    let message = "task.dataset: missing; every spec needs it: one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\"";
+    assert_eq!(error(""), message);
+    assert_eq!(error("[task]\nbits = 3\n"), message);
+}
+
+#[test]
+fn sweeps_that_cannot_be() {
+    assert_eq!(
+        xor_error("[sweep]\n\"init.scale\" = \"0,1\"\ninit.scale = 1\n"),
+        "init.scale (line 5 of x.toml): swept twice; first on line 4 of x.toml"
+    );
+    assert_eq!(
+        flag_error(&sweep(&["init.scale=1", "init.scale=2"])),
+        "init.scale (--sweep): swept twice; join the ranges with a comma"
+    );
+    let both = Overrides { sweep: vec!["init.scale=1".to_string()], ..set(&["init.scale=2"]) };
+    assert_eq!(flag_error(&both), "init.scale (--sweep): given to --set, too; drop one of them");
+    for key in ["name", "runs.seeds", "runs.seed", "task.path"] {
+        assert_eq!(
+            xor_error(&format!("[sweep]\n\"{key}\" = \"1,2\"\n")),
+            format!("{key} (line 4 of x.toml): cannot be swept")
+        );
+    }
+    assert_eq!(
+        xor_error("[sweep]\n\"init.scale\" = \"\"\n"),
+        "init.scale (line 4 of x.toml): the range is empty"
+    );
+    assert_eq!(
+        xor_error("[sweep]\n\"init.scale\" = []\n"),
+        "init.scale (line 4 of x.toml): the range is empty"
+    );
+    assert_eq!(
+        xor_error("[sweep]\n\"init.scale\" = {}\n"),
+        "init.scale (line 4 of x.toml): expected a range such as \"0,lin:1:2:5\", found a table"
+    );
+    assert_eq!(
+        xor_error("[sweep]\n\"init.scale\" = \"0,1,-1\"\n"),
+        "init.scale (line 4 of x.toml): expected a number from 0 to 3.4e38, found -1"
+    );
+    assert_eq!(
+        flag_error(&sweep(&["init.scale"])),
+        "init.scale (--sweep): expected KEY=RANGE, found no \"=\""
+    );
+    assert_eq!(flag_error(&set(&["init.scale"])), "init.scale (--set): expected KEY=VALUE, found no \"=\"");
+    assert_eq!(
+        flag_error(&set(&["sweep.init.scale=1"])),
+        "sweep.init.scale (--set): use --sweep init.scale=1"
+    );
+}
+
+#[test]
+fn a_flag_may_give_a_list() {
+    let (plan, _) = plan_with("", &sweep(&["net.hidden=[2, [8, 8]]"]));
+    assert_eq!(plan.cells[1].values, [Value::Word("8x8".to_string())]);
+}
+
+#[test]
+fn plans_beyond_all_bounds_are_refused_before_they_are_built() {
+    assert_eq!(
+        flag_error(&sweep(&["init.scale=lin:0:1:4000", "train.lr=lin:0:1:4000"])),
+        "the sweep has more than 10000000 cells: 4000 of init.scale × 4000 of train.lr"
+    );
+    assert_eq!(
+        flag_error(&Overrides { seeds: Some(u64::MAX), ..sweep(&["init.scale=0,1"]) }),
+        "runs.seeds: 2 cells × 18446744073709551615 seeds are more runs than 64 bits can count"
+    );
+    let (plan, _) = plan_with("", &Overrides { seeds: Some(u64::MAX), ..none() });
+    assert_eq!(plan.runs(), u64::MAX);
+    assert_eq!(
+        flag_error(&set(&["net.hidden=1000x1000"])),
+        "net.hidden (--set): the network has 1005001 parameters, more than 1000000"
+    );
+}
+
+#[test]
+fn checks_across_keys_name_the_cell() {
+    assert_eq!(
+        xor_error("[train]\nloss = \"bce\"\n[sweep]\nnet.output = \"logistic,tanh\"\n"),
+        "train.loss (line 4 of x.toml): \"bce\" needs net.output = \"logistic\", but that is \"tanh\" \
+         (in the cell net.output = tanh)"
+    );
+    assert_eq!(
+        flag_error(&set(&["net.readout=sum", "net.hidden=none"])),
+        "net.readout (--set): \"sum\" needs a hidden layer, but net.hidden has none"
+    );
+}
+
+#[test]
+fn keys_that_no_cell_uses_are_warned_of() {
+    let warnings = |flags: &[&str]| plan_with("", &set(flags)).1;
+    assert_eq!(
+        warnings(&["train.momentum=0.5"]),
+        ["train.momentum (--set): no cell uses it; only train.optimizer = \"momentum\" does"]
+    );
+    assert_eq!(warnings(&["train.momentum=0.5", "train.optimizer=momentum"]), [""; 0]);
+    assert_eq!(
+        warnings(&["task.bits=4"]),
+        ["task.bits (--set): no cell uses it; only task.dataset = \"parity\" does"]
+    );
+    assert_eq!(warnings(&["task.bits=4", "task.dataset=parity"]), [""; 0]);
+    assert_eq!(
+        warnings(&["init.base_value=1"]),
+        ["init.base_value (--set): no cell uses it; only init.base = \"constant\" and \"copies\" do"]
+    );
+    assert_eq!(warnings(&["init.base_value=1", "init.base=copies"]), [""; 0]);
+    assert_eq!(
+        warnings(&["criteria.solved_tolerance=0.1", "criteria.solved_loss=0.1"]),
+        ["criteria.solved_tolerance (--set): no cell uses it; criteria.solved_loss decides instead"]
+    );
+    assert_eq!(
+        warnings(&["init.bias_scale=1", "net.bias=false"]),
+        ["init.bias_scale (--set): no cell uses it; only net.bias = true does"]
+    );
+    assert_eq!(
+        warnings(&["net.activation=tanh", "net.hidden=none"]),
+        ["net.activation (--set): no cell uses it; only hidden layers do"]
+    );
+    assert_eq!(
+        warnings(&["criteria.symmetry_tolerance=0.2", "net.hidden=1x1"]),
+        ["criteria.symmetry_tolerance (--set): no cell uses it; only hidden layers of two or more units do"]
+    );
+    assert_eq!(
+        warnings(&["task.path=a.csv", "task.target_columns=2"]),
+        [
+            "task.path (--set): no cell uses it; only task.dataset = \"csv\" does, which is not yet supported",
+            "task.target_columns (--set): no cell uses it; only task.dataset = \"csv\" does, which is not yet supported"
+        ]
+    );
+    // A swept key counts as given, and one cell that uses it is enough.
+    let (_, warned) = plan_with("", &sweep(&["train.momentum=0,0.5"]));
+    assert_eq!(
+        warned,
+        ["train.momentum (--sweep): no cell uses it; only train.optimizer = \"momentum\" does"]
+    );
+    let (_, warned) = plan_with("[train]\nmomentum = 0.1\n", &sweep(&["train.optimizer=sgd,momentum"]));
+    assert_eq!(warned, [""; 0]);
+}
+
+#[test]
+fn noise_under_the_grid_of_f32_is_warned_of() {
+    let warnings = |base: &str, scales: &str| {
+        let overrides =
+            Overrides { sweep: vec![format!("init.scale={scales}")], ..set(&[&format!("init.base={base}")]) };
+        plan_with("", &overrides).1
+    };
+    // One ulp of 0.5 is 2⁻²⁴ = 5.96e-8.
+    let two = "init.scale: in 2 of 5 cells it is under one f32 ulp of the base point, so part of the perturbation \
+               is rounded away";
+    assert_eq!(warnings("copies", "0,1e-8,5.9e-8,6e-8,1e-7"), [two]);
+    assert_eq!(warnings("constant", "0,1e-8,5.9e-8,6e-8,1e-7"), [two]);
+    assert_eq!(warnings("zero", "0,1e-8,5.9e-8,6e-8,1e-7"), [""; 0]);
+    assert_eq!(warnings("zero", "1e-40").len(), 1);
+    // Biases of a constant base are 0, where the grid is as fine as can be; those of copies are not.
+    let fine = |base: &str| plan_with("", &set(&[base, "init.scale=0", "init.bias_scale=1e-9"])).1.len();
+    assert_eq!((fine("init.base=constant"), fine("init.base=copies")), (0, 1));
+}
+
+#[test]
+fn targets_out_of_reach_are_warned_of() {
+    let (_, warned) = plan_with("targets = \"pm1\"\n", &sweep(&["net.output=logistic,tanh,relu"]));
+    assert_eq!(
+        warned,
+        [
+            "task.targets: in 2 of 3 cells it is \"pm1\" with output units that are never negative, so -1 is out of reach"
+        ]
+    );
+}
+
+#[test]
+fn the_solved_criterion_is_the_loss_if_a_loss_is_given() {
+    let (plan, _) = plan_with("", &none());
+    assert_eq!((plan.programs[0].criterion, plan.cells[0].settings.solved_limit), (Criterion::Error, 0.4));
+    let (plan, _) = plan_with("", &sweep(&["criteria.solved_loss=1e-7,1e-3"]));
+    assert_eq!((plan.programs[0].criterion, plan.cells[1].settings.solved_limit), (Criterion::Loss, 1e-3));
+}
+
+#[test]
+fn presets_are_valid_named_after_themselves_and_documented() {
+    for preset in presets() {
+        let (plan, _) = load(preset.name, &none()).unwrap();
+        assert_eq!(plan.name, preset.name);
+        assert!(preset.text.starts_with("# "), "{} explains itself", preset.name);
+        assert!(!preset.about.is_empty() && !preset.about.contains('\n'));
+    }
+    let (plan, warnings) = load("xor-scale", &none()).unwrap();
+    assert_eq!((plan.cells.len(), plan.seeds, warnings.len()), (52, 1000, 0));
+    assert_eq!(plan.swept, ["net.activation", "init.scale"]);
+    let shape = &plan.programs[1].shape;
+    assert_eq!((shape.to_string().as_str(), shape.activation), ("2-2-1", Activation::Tanh));
+    assert_eq!(plan.programs[0].optimizer, Optimizer::Momentum);
+    let (_, warnings) = load("xor-copies", &none()).unwrap();
+    assert_eq!(warnings, [Warning::RoundedAway { cells: 4, of: 36 }]);
+    let (_, warnings) = load("parity", &none()).unwrap();
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn sources_are_presets_or_files() {
+    let fails = |source: &str| load(source, &none()).unwrap_err().to_string();
+    assert_eq!(
+        fails("xor-scal"),
+        "xor-scal: neither a preset (xor-scale, xor-copies, parity) nor a file; did you mean xor-scale?"
+    );
+    assert_eq!(fails("zzz"), "zzz: neither a preset (xor-scale, xor-copies, parity) nor a file");
+    assert!(fails("no-such-file.toml").starts_with("cannot read no-such-file.toml: "));
+    assert!(fails("no/such").starts_with("cannot read no/such: "));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    std::fs::write(path("mine.toml"), XOR).unwrap();
+    let (plan, _) = load(&path("mine.toml"), &none()).unwrap();
+    assert_eq!(plan.name, "mine");
+    std::fs::write(path("latin.toml"), b"# caf\xe9").unwrap();
+    assert_eq!(
+        fails(&path("latin.toml")),
+        format!("cannot read {}: it is not UTF-8 (at byte 5)", printable(&path("latin.toml")))
+    );
+    assert!(fails(folder.path().to_str().unwrap()).starts_with("cannot read "));
+    std::fs::write(path("-x.toml"), XOR).unwrap();
+    assert_eq!(
+        fails(&path("-x.toml")),
+        "name: the file's name does not do as a folder name: it would be taken for a flag; give a name"
+    );
+    assert!(load(&path("-x.toml"), &set(&["name=x"])).is_ok());
+}
+
+/// Texts that look like specs more often than chance would have it.
+fn spec_like() -> impl Strategy<Value = String> {
+    let names: Vec<String> = key::KEYS.iter().map(|key| key.name.to_string()).collect();
+    let line = (
+        prop::sample::select(names),
+        prop::sample::select(vec!["", "[sweep]\n", "[net]\n", "[train]\n", "\"", "["]),
+        "[-+0-9a-z.\"\\[\\]{}:,= ]{0,12}",
+    );
+    prop::collection::vec(line, 0..6).prop_map(|lines| {
+        lines.iter().map(|(name, before, value)| format!("{before}{name} = {value}\n")).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in any::<String>(), like in spec_like()) {
+        let _ = parse(&text, "x.toml", &none());
+        let _ = parse(&format!("{XOR}{text}"), &text, &none());
+        let _ = parse(&like, "x.toml", &none());
+        let _ = parse(&format!("{XOR}{like}"), "x.toml", &none());
+    }
+
+    #[test]
+    fn no_flag_panics_and_every_message_is_one_line(
+        at in 0..key::KEYS.len(),
+        value in any::<String>(),
+        like in "[-+0-9a-z.\"\\[\\]:,=x]{0,12}",
+    ) {
+        for value in [value, like] {
+            let flag = format!("{}={value}", key::KEYS[at].name);
+            for overrides in [set(&[&flag]), sweep(&[&flag]), set(&[&value]), sweep(&[&value])] {
+                if let Err(error) = parse(XOR, "x.toml", &overrides) {
+                    prop_assert!(!error.to_string().contains('\n'));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn run_numbers_count_cells_slowest_and_seeds_fastest(cells in 1usize..20, seeds in 1u64..20, number in 0u64..400) {
+        let overrides = Overrides { seeds: Some(seeds), ..sweep(&[&format!("init.scale=lin:1:2:{}", cells.max(2))]) };
+        let (plan, _) = plan_with("", &overrides);
+        let number = number % plan.runs();
+        let (cell, run) = plan.run(number);
+        prop_assert_eq!(cell as u64 * seeds + run.seed, number);
+        prop_assert_eq!(Value::Number(run.scale), plan.cells[cell].values[0].clone());
+    }
+}
