@@ -12,6 +12,7 @@ use crate::net::{Init, Loss, Optimizer, Shape};
 use crate::task::Data;
 
 pub mod mock;
+pub mod select;
 
 /// Everything that changes code: what all runs of a batch have in common.
 #[derive(Clone, Debug, PartialEq)]

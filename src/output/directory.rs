@@ -68,11 +68,9 @@ pub fn decide(
         Status::Unfinished => "an unfinished sweep",
     };
     if held.plan_hash != plan.hash() {
-        let keys = plan.differences(&held.spec);
-        let differ = if keys.is_empty() { "the task's data".to_string() } else { keys.join(", ") };
         return Err(OutputError::Refused(format!(
-            "{place} holds {what} of another plan, which differs in {differ}; \
-             use --out DIR for another place or --force to start over"
+            "{place} holds {what} of another plan ({}); use --out DIR for another place or --force to start over",
+            differences(plan, &held)
         )));
     }
     if (&held.engine.backend, &held.engine.adapter) != (&engine.backend, &engine.adapter) {
@@ -113,6 +111,21 @@ pub fn decide(
         }
         Status::Unfinished => Ok(Decision::Resume(Box::new(held))),
     }
+}
+
+/// What tells two plans apart, the first few keys of it.
+fn differences(plan: &Plan, held: &Manifest) -> String {
+    const NAMED: usize = 5;
+    let mut keys = plan.differences(&held.spec);
+    let more = keys.len().saturating_sub(NAMED);
+    keys.truncate(NAMED);
+    if keys.is_empty() {
+        keys.push("the specs are the same, their plan_hash is not".into());
+    }
+    if more > 0 {
+        keys.push(format!("and {more} more"));
+    }
+    keys.join("; ")
 }
 
 fn holds_files(directory: &Path) -> Result<bool, OutputError> {

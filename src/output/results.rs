@@ -323,7 +323,8 @@ impl Files {
         journal: u64,
     ) -> Result<Files, OutputError> {
         Files::open(options, |name| {
-            let length = if name == journal::FILE { journal } else { lengths.get(name).copied().unwrap_or(0) };
+            let length =
+                if name == journal::FILE { journal } else { lengths.get(name).copied().unwrap_or(0) };
             Appended::reopen(directory.join(name), length)
         })
     }

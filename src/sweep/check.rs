@@ -44,8 +44,7 @@ impl Checker<'_> {
         window: &mut Window,
         interrupted: &AtomicBool,
     ) -> Result<(), EngineError> {
-        let mut found =
-            Verification { engine: self.engine.description().backend, ..Verification::default() };
+        let mut found = Verification { engine: self.engine.description().backend, ..Verification::default() };
         let watch = Watch { interrupted, finished: &|_| {} };
         for (index, program) in plan.programs.iter().enumerate() {
             let mut places: Vec<usize> = Vec::new();

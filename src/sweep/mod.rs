@@ -137,10 +137,9 @@ fn train(
             results[place] = Some(result);
         }
         if options.save_params {
-            let kept =
-                trained.parameters.filter(|kept| {
-                    kept.initial.len() == runs.len() * width && kept.last.len() == runs.len() * width
-                });
+            let kept = trained.parameters.filter(|kept| {
+                kept.initial.len() == runs.len() * width && kept.last.len() == runs.len() * width
+            });
             let Some(kept) = kept else {
                 return Err(impossible("not the parameters that were asked for"));
             };
