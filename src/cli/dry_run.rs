@@ -82,30 +82,38 @@ fn text(report: &Report<'_>) -> String {
         let of = &program.estimate;
         let _ = writeln!(
             text,
-            "\nnet {} ({} parameters), {} runs of {} steps, measured at {} of them",
-            of.shape,
-            of.parameters,
-            of.runs,
-            of.steps,
-            program.measured_steps.len()
+            "\nnet {} {} ({} parameters), {} runs of {} steps",
+            of.shape, of.activation, of.parameters, of.runs, of.steps
         );
-        let _ = writeln!(text, "  kernel   {}: {}", of.kernel, of.reason);
+        let _ = writeln!(text, "  measured at {}", listed(&program.measured_steps));
+        let _ = writeln!(text, "  kernel {}: {}", of.kernel, of.reason);
         let _ = writeln!(
             text,
-            "  memory   {} a run, {} for a batch of {} runs",
+            "  memory {} a run, {} for a batch of {} runs",
             bytes(of.bytes_per_run),
             bytes(of.bytes_per_batch),
             of.runs_per_batch
         );
         let _ = writeln!(
             text,
-            "  speed    {:.1e} net-steps/s tried out: about {}",
+            "  speed {:.1e} net-steps/s tried out: about {}",
             of.net_steps_per_second,
             duration(of.seconds)
         );
     }
     let _ = writeln!(text, "\nabout {} in all; nothing was written", duration(report.seconds));
     text
+}
+
+/// `0, 1, 2, 3, 4, 5, …, 9000, 10000 (91 steps)`
+fn listed(steps: &[u32]) -> String {
+    let words: Vec<String> = steps.iter().map(u32::to_string).collect();
+    match words.as_slice() {
+        [first @ .., before_last, last] if words.len() > 10 => {
+            format!("{}, …, {before_last}, {last} ({} steps)", first[..6].join(", "), words.len())
+        }
+        few => few.join(", "),
+    }
 }
 
 /// `512 B`, `1.5 MiB`
@@ -135,10 +143,12 @@ fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, duration};
+    use super::{bytes, duration, listed};
 
     #[test]
     fn amounts_are_short() {
+        assert_eq!(listed(&[0, 1, 2]), "0, 1, 2");
+        assert_eq!(listed(&(0..12).collect::<Vec<_>>()), "0, 1, 2, 3, 4, 5, …, 10, 11 (12 steps)");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(3 << 30), "3.0 GiB");

@@ -143,6 +143,8 @@ impl Verification {
 pub struct ProgramNote {
     /// `2-8x8-1`: inputs, hidden widths, outputs
     pub shape: String,
+    /// φ of the hidden units.
+    pub activation: String,
     /// Trained parameters of a net.
     pub parameters: usize,
     /// Updates per run.
@@ -200,6 +202,7 @@ impl Manifest {
     pub fn new(plan: &Plan, engine: Description, options: Options, kernels: &[String]) -> Manifest {
         let programs = plan.programs.iter().zip(kernels).map(|(program, kernel)| ProgramNote {
             shape: program.shape.to_string(),
+            activation: program.shape.activation.to_string(),
             parameters: program.shape.parameters(),
             steps: program.steps,
             kernel: kernel.clone(),

@@ -4,12 +4,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Map, Value as Json};
 
 use super::manifest::{MOVING, Manifest};
 use super::{OutputError, cells};
-use crate::spec::Plan;
+use crate::spec::{Plan, Value};
 
 /// Rows of the table; the rest is in the file.
 const SHOWN: usize = 60;
@@ -78,11 +78,11 @@ pub fn document(manifest: &Manifest, cells: &Cells, plan: &Plan) -> Json {
 /// The table and the notes under it.
 pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_width(WIDTH);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     let mut head: Vec<&str> = if plan.swept.is_empty() { vec!["cell"] } else { Vec::new() };
-    head.extend(plan.swept.iter().map(String::as_str));
+    head.extend(plan.swept.iter().map(|key| short_name(key, &plan.swept)));
     let keys = head.len();
-    head.extend(["runs", "broken [95 %]", "solved [95 %]", "asymmetric", "escaped", "diverged"]);
+    head.extend(["runs", "broken % [95 %]", "solved % [95 %]", "asym. %", "escaped %", "diverged"]);
     table.set_header(head);
     for row in cells.rows.iter().take(SHOWN) {
         let field = |column: &str| cells.field(row, column);
@@ -90,9 +90,11 @@ pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -
             let part = |end: &str| percent(field(&format!("fraction_{what}{end}")));
             format!("{} [{}, {}]", part(""), part("_low"), part("_high"))
         };
-        let mut line: Vec<String> =
-            if plan.swept.is_empty() { vec![field("cell").into()] } else { Vec::new() };
-        line.extend(plan.swept.iter().map(|key| field(key).to_string()));
+        let cell = field("cell").parse::<usize>().ok().and_then(|cell| plan.cells.get(cell));
+        let mut line: Vec<String> = match cell {
+            Some(cell) if keys == cell.values.len() => cell.values.iter().map(short_value).collect(),
+            _ => vec![field("cell").to_string()],
+        };
         line.push(field("runs").into());
         line.push(interval("broken"));
         line.push(interval("solved"));
@@ -137,11 +139,9 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
     ));
     if counts.stuck > 0 {
         note(format!(
-            "of the {} stuck runs {} still had a gradient norm above {MOVING:?} at the end and may go on \
-             with more steps; {} had come to rest",
-            counts.stuck,
-            counts.stuck_moving,
-            counts.stuck - counts.stuck_moving
+            "of the stuck, {} had come to rest; {} had a gradient norm above {MOVING:?}: more steps may change them",
+            counts.stuck - counts.stuck_moving,
+            counts.stuck_moving
         ));
     }
     if let Some(found) = &manifest.verification {
@@ -153,7 +153,24 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
     note(format!("results in {}", directory.display()));
 }
 
-/// A fraction as shown: `41.2%`, or `-` where there is none.
+/// A fraction in percent, `-` where there is none.
 fn percent(fraction: &str) -> String {
-    fraction.parse::<f64>().map_or_else(|_| "-".into(), |fraction| format!("{:.1}%", 100.0 * fraction))
+    fraction.parse::<f64>().map_or_else(|_| "-".into(), |fraction| format!("{:.1}", 100.0 * fraction))
+}
+
+/// A swept key without its table, unless another has the same name.
+fn short_name<'a>(key: &'a str, swept: &[String]) -> &'a str {
+    let last = |key: &'a str| key.rsplit('.').next().unwrap_or(key);
+    let same = swept.iter().filter(|other| other.rsplit('.').next() == Some(last(key))).count();
+    if same == 1 { last(key) } else { key }
+}
+
+/// A value to five digits; the file has them all.
+fn short_value(value: &Value) -> String {
+    match value {
+        Value::Number(x) => {
+            format!("{x:.4e}").parse().map_or_else(|_| value.to_string(), |x: f64| format!("{x:?}"))
+        }
+        _ => value.to_string(),
+    }
 }

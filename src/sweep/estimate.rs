@@ -16,6 +16,8 @@ const TRIAL: Duration = Duration::from_millis(300);
 pub struct Estimate {
     /// `2-8x8-1`: inputs, hidden widths, outputs
     pub shape: String,
+    /// φ of the hidden units.
+    pub activation: String,
     /// Trained parameters of a net.
     pub parameters: usize,
     /// Updates per run.
@@ -53,6 +55,7 @@ pub fn estimate(plan: &Plan, engine: &mut dyn Engine) -> Result<Vec<Estimate>, E
         let rate = rate(engine, program, &sample, plan.master)?;
         estimates.push(Estimate {
             shape: program.shape.to_string(),
+            activation: program.shape.activation.to_string(),
             parameters: program.shape.parameters(),
             steps: program.steps,
             kernel: placement.kernel,
