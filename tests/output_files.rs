@@ -73,6 +73,16 @@ fn rows_do_not_depend_on_the_windows() {
 }
 
 #[test]
+fn rows_made_on_many_cores_are_in_the_order_of_run_numbers() {
+    let plan = plan("[train]\nsteps = 1\n[runs]\nseeds = 140000");
+    let place = tempdir().unwrap();
+    sweep_into(place.path(), &plan, &mut engine(140_000), Options::default(), false).unwrap();
+    let text = read(place.path(), "runs.csv");
+    let numbers = text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse::<u64>().unwrap());
+    assert!(numbers.eq(0..140_000));
+}
+
+#[test]
 fn windows_are_as_long_as_no_batch_is_too_large() {
     let plan = mixed_plan();
     // Six cells of 13 runs; programs alternate.
@@ -391,7 +401,8 @@ fn a_killed_sweep_can_be_resumed_from_whatever_the_files_hold() {
     let plan = mixed_plan();
     let whole = tempdir().unwrap();
     sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
-    let damages: [(&str, fn(&mut Vec<u8>)); 7] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 7] = [
         ("runs.csv", |bytes| bytes.extend(b"half a r")),
         ("runs.csv", |bytes| bytes.truncate(bytes.len() / 2)),
         ("traces.csv", |bytes| bytes.truncate(3)),

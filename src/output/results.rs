@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use rayon::prelude::*;
 
 use super::append::Appended;
 use super::journal::{self, Entry, OpenCell, Totals};
@@ -20,6 +23,9 @@ use crate::spec::Plan;
 const CELLS: &str = "cells.csv.unfinished";
 /// `curves.csv` while it grows.
 const CURVES: &str = "curves.csv.unfinished";
+
+/// Rows of runs are made on all cores, so many runs at a time.
+const BLOCK: usize = 1 << 16;
 
 /// Rows are handed to the operating system when so many bytes have come together.
 const CHUNK: usize = 1 << 20;
@@ -172,21 +178,26 @@ impl<'p> Results<'p> {
         &self.manifest.options
     }
 
-    /// Writes the rows of a window that starts at [`next_run`](Self::next_run). After an error the directory
+    /// Writes the rows of a window that starts at [`next_run`](Self::next_run), which has one entry a run in each of
+    /// its lists. After an error the directory
     /// holds the windows before this one, for [`resume`](Self::resume); `self` is of no more use.
     pub fn append(&mut self, window: &Window) -> Result<(), OutputError> {
         debug_assert_eq!(window.first, self.next);
         let Results { plan, files, open, totals, .. } = self;
-        let (mut run_rows, mut trace_rows) = (Rows::default(), Rows::default());
+        if let Some(file) = &mut files.runs {
+            for block in (0..window.results.len()).step_by(BLOCK) {
+                let end = window.results.len().min(block + BLOCK);
+                for rows in run_rows(plan, &self.measured, window, block..end) {
+                    file.append(rows.as_bytes())?;
+                }
+            }
+        }
+        let mut trace_rows = Rows::default();
         let (mut cell_rows, mut curve_rows) = (Rows::default(), Rows::default());
         let mut added = OpenCell::default();
-        for ((number, result), &verified) in (window.first..).zip(&window.results).zip(&window.verified) {
+        for (number, result) in (window.first..).zip(&window.results) {
             let cell = (number / plan.seeds) as usize;
             let measured = &self.measured[plan.cells[cell].program];
-            if let Some(file) = &mut files.runs {
-                runs::row(&mut run_rows, plan, number, result, measured, verified);
-                spill(&mut run_rows, file, CHUNK)?;
-            }
             if let Some(file) = &mut files.traces {
                 traces::write(&mut trace_rows, plan, number, result, measured);
                 spill(&mut trace_rows, file, CHUNK)?;
@@ -205,9 +216,6 @@ impl<'p> Results<'p> {
         }
         spill(&mut cell_rows, &mut files.cells, 0)?;
         spill(&mut curve_rows, &mut files.curves, 0)?;
-        if let Some(file) = &mut files.runs {
-            spill(&mut run_rows, file, 0)?;
-        }
         if let Some(file) = &mut files.traces {
             spill(&mut trace_rows, file, 0)?;
         }
@@ -372,6 +380,28 @@ pub fn clear(directory: &Path) -> Result<(), OutputError> {
         }
     }
     Ok(())
+}
+
+/// Rows of `runs.csv` for these places of the window, in pieces that follow each other.
+fn run_rows(plan: &Plan, measured: &[Vec<u32>], window: &Window, places: Range<usize>) -> Vec<Rows> {
+    let first = window.first + places.start as u64;
+    let (results, verified) = (&window.results[places.clone()], &window.verified[places]);
+    let piece = results.len().div_ceil(rayon::current_num_threads()).max(1);
+    results
+        .par_chunks(piece)
+        .zip(verified.par_chunks(piece))
+        .enumerate()
+        .map(|(index, (results, verified))| {
+            let mut rows = Rows::default();
+            let numbers = first + (index * piece) as u64..;
+            for ((number, result), &verified) in numbers.zip(results).zip(verified) {
+                let (cell, _) = plan.run(number);
+                let measured = &measured[plan.cells[cell].program];
+                runs::row(&mut rows, plan, number, result, measured, verified);
+            }
+            rows
+        })
+        .collect()
 }
 
 /// Hands the rows to their file once more than `limit` bytes have come together.

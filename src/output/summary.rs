@@ -127,26 +127,27 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
     }
     note(String::new());
     note(format!(
-        "{} runs in {} cells: {} solved, {} stuck, {} diverged; {} broken, {} partial, {} symmetric",
+        "{} runs in {} cells: {} solved, {} stuck, {} diverged",
         counts.runs_finished,
         cells.rows.len(),
         counts.solved,
         counts.stuck,
-        counts.diverged,
-        counts.broken,
-        counts.partial,
-        counts.symmetric
+        counts.diverged
+    ));
+    note(format!(
+        "at the end: {} broken, {} partial, {} symmetric",
+        counts.broken, counts.partial, counts.symmetric
     ));
     if counts.stuck > 0 {
         note(format!(
-            "of the stuck, {} had come to rest; {} had a gradient norm above {MOVING:?}: more steps may change them",
+            "stuck: {} at rest, {} with a gradient norm above {MOVING:?} (more steps may change them)",
             counts.stuck - counts.stuck_moving,
             counts.stuck_moving
         ));
     }
     if let Some(found) = &manifest.verification {
         note(format!(
-            "repeated on {}: {} runs, {} with the same labels, {} explained by rounding, {} unexplained",
+            "repeated on {}: {} runs, {} agree, {} explained by rounding, {} unexplained",
             found.engine, found.sampled, found.agreed, found.explained, found.unexplained
         ));
     }

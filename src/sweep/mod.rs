@@ -105,17 +105,16 @@ fn train(
     let mut results: Vec<Option<RunResult>> = vec![None; count];
     let width = if options.save_params { plan.programs[0].shape.parameters() } else { 0 };
     let mut parameters = Parameters { initial: vec![0.0; count * width], last: vec![0.0; count * width] };
+    // By program, the places of its runs in the window, and the runs.
+    let mut groups: Vec<(Vec<usize>, Vec<Run>)> = vec![Default::default(); plan.programs.len()];
+    for (place, number) in window.clone().enumerate() {
+        let (cell, run) = plan.run(number);
+        let (places, runs) = &mut groups[plan.cells[cell].program];
+        places.push(place);
+        runs.push(Run { traced: run.seed < options.trace, ..run });
+    }
     let started = Instant::now();
-    for (index, program) in plan.programs.iter().enumerate() {
-        let mut places: Vec<usize> = Vec::new();
-        let mut runs: Vec<Run> = Vec::new();
-        for number in window.clone() {
-            let (cell, run) = plan.run(number);
-            if plan.cells[cell].program == index {
-                places.push((number - window.start) as usize);
-                runs.push(Run { traced: run.seed < options.trace, ..run });
-            }
-        }
+    for (program, (places, runs)) in plan.programs.iter().zip(groups) {
         if runs.is_empty() {
             continue;
         }
