@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Place, SpecError, nearest, printable, suggestion};
+use super::error::{Place, SpecError, escaped, nearest, printable, suggestion};
 use super::key::{self, Key, Raw, TABLES};
 use super::{Overrides, Value, range};
 
@@ -53,7 +53,7 @@ struct Source<'a> {
 impl Source<'_> {
     fn place(&self, offset: usize) -> Place {
         let before = self.text.as_bytes().iter().take(offset);
-        Place::Line { file: printable(self.file), line: before.filter(|&&byte| byte == b'\n').count() + 1 }
+        Place::Line { file: escaped(self.file), line: before.filter(|&&byte| byte == b'\n').count() + 1 }
     }
 }
 

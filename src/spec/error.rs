@@ -108,16 +108,21 @@ impl fmt::Display for Warning {
 
 /// `text` on one line: control characters escaped, cut after 60 characters.
 pub(super) fn printable(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars().take(60) {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => escaped(&text[..end]) + "…",
+        None => escaped(text),
+    }
+}
+
+/// All of `text` on one line: control characters escaped. For the names of files, which a reader needs whole.
+pub(super) fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
         if c.is_control() {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
         }
-    }
-    if text.chars().nth(60).is_some() {
-        shown.push('…');
     }
     shown
 }

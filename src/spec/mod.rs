@@ -26,7 +26,7 @@ pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;
 
 use document::Given;
-use error::{nearest, printable, suggestion};
+use error::{escaped, nearest, printable, suggestion};
 
 /// What the command line changes in a spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>),
             suggestion(nearest(source, names))
         )));
     }
-    let shown = printable(source);
+    let shown = escaped(source);
     let bytes =
         std::fs::read(path).map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {

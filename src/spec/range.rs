@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(shown("init.scale", "log:1:100:4"), "1.0 4.6415888336128 21.544346900319 100.0");
         assert_eq!(shown("init.scale", "lin:0.1:0.1:1"), "0.1");
         assert_eq!(shown("init.base_value", "lin:-0.2:0.4:4"), "-0.2 0.0 0.2 0.4");
-        assert_eq!(shown("init.base_value", "-0"), "0.0");
+        assert_eq!(shown("init.base_value", "-0.0"), "0.0");
         assert_eq!(shown("train.steps", "log:10:1e4:4,7,2e2"), "10 100 1000 10000 7 200");
         assert_eq!(shown("net.activation", "logistic, tanh"), "logistic tanh");
         assert_eq!(shown("net.hidden", "none,2,8x8"), "none 2 8x8");
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(error("init.scale", ""), "the range is empty");
         assert_eq!(error("init.scale", "1,,2"), "the range \"1,,2\" has an empty item");
         assert_eq!(error("init.scale", "1,2,1e0"), "the range has 1.0 twice");
-        assert_eq!(error("init.base_value", "0,-0"), "the range has 0.0 twice");
+        assert_eq!(error("init.base_value", "0,-0.0"), "the range has 0.0 twice");
         assert_eq!(error("init.scale", "log:0:1:5"), "\"log:0:1:5\": log: needs LO > 0");
         assert_eq!(error("init.scale", "lin:2:1:5"), "\"lin:2:1:5\": LO must not be above HI");
         assert_eq!(

@@ -256,6 +256,49 @@ fn every_setting_reaches_the_program_or_the_run() {
 }
 
 #[test]
+fn cells_that_differ_in_any_key_differ_in_program_or_settings() {
+    for (range, programs) in [
+        ("task.dataset=parity,xor", 2),
+        ("task.bits=2,3", 2),
+        ("task.inputs=01,pm1", 2),
+        ("task.targets=01,pm1", 2),
+        ("net.hidden=2,3", 2),
+        ("net.activation=tanh,relu", 2),
+        ("net.output=logistic,tanh", 2),
+        ("net.readout=trained,sum", 2),
+        ("net.bias=true,false", 2),
+        ("net.skip=true,false", 2),
+        ("init.base=zero,copies", 2),
+        ("init.base_value=1,2", 1),
+        ("init.noise=uniform,normal", 2),
+        ("init.gain=none,he", 2),
+        ("init.scale=1,2", 1),
+        ("init.bias_scale=1,2", 1),
+        ("train.loss=mse,bce", 2),
+        ("train.optimizer=sgd,momentum", 2),
+        ("train.lr=1,2", 1),
+        ("train.momentum=0,0.5", 1),
+        ("train.weight_decay=0,1", 1),
+        ("train.steps=1,2", 2),
+        ("train.stop=never,solved", 2),
+        ("criteria.solved_tolerance=0,1", 1),
+        ("criteria.solved_loss=0,1", 1),
+        ("criteria.symmetry_tolerance=0,1", 1),
+    ] {
+        let overrides = Overrides { sweep: vec![range.to_string()], ..set(&["task.dataset=parity"]) };
+        let overrides = if range.starts_with("task.dataset") { sweep(&[range]) } else { overrides };
+        let (plan, _) = plan_with("", &overrides);
+        assert_eq!(plan.programs.len(), programs, "{range}");
+        assert_ne!(plan.programs.first(), plan.programs.get(1), "{range}");
+        assert_eq!(
+            plan.cells[0].settings == plan.cells[1].settings,
+            programs == 2 && !range.contains("gain"),
+            "{range}"
+        );
+    }
+}
+
+#[test]
 fn the_default_bias_scale_follows_scale_and_gain_of_the_cell() {
     let (plan, _) = plan_with("", &sweep(&["init.gain=none,he", "init.scale=0.25,2"]));
     let bias_scales: Vec<f64> = plan.cells.iter().map(|cell| cell.settings.bias_scale).collect();
@@ -429,6 +472,7 @@ fn unknown_names_are_met_with_the_nearest() {
 #[test]
 fn the_first_error_in_the_text_is_reported() {
     assert!(error("[train]\nzz = 1\n[net]\naa = 1\n").starts_with("train.zz (line 2 of x.toml)"));
+    assert!(error("[net]\naa = 1\n[train]\nzz = 1\n").starts_with("net.aa (line 2 of x.toml)"));
 }
 
 #[test]
@@ -783,8 +827,11 @@ fn sources_are_presets_or_files() {
     std::fs::write(path("latin.toml"), b"# caf\xe9").unwrap();
     assert_eq!(
         fails(&path("latin.toml")),
-        format!("cannot read {}: it is not UTF-8 (at byte 5)", printable(&path("latin.toml")))
+        format!("cannot read {}: it is not UTF-8 (at byte 5)", path("latin.toml"))
     );
+    let long = path(&format!("{}.toml", "long".repeat(30)));
+    std::fs::write(&long, "x = 1").unwrap();
+    assert_eq!(fails(&long), format!("x (line 1 of {long}): unknown key"));
     assert!(fails(folder.path().to_str().unwrap()).starts_with("cannot read "));
     std::fs::write(path("-x.toml"), XOR).unwrap();
     assert_eq!(
