@@ -339,6 +339,22 @@ fn an_unfinished_sweep_is_refused_or_resumed_with_the_same_options() {
 }
 
 #[test]
+fn a_directory_that_is_being_written_to_is_refused() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let kernels = ["a".into(), "b".into()];
+    let manifest = Manifest::new(&plan, engine(1).description(), Options::default(), &kernels);
+    let results = Results::create(place.path(), &plan, manifest).unwrap();
+    for permission in [Permission::None, Permission::Resume, Permission::Force] {
+        let message = refusal(standing(place.path(), &plan, &Options::default(), permission));
+        assert!(message.contains("another process is writing"), "{message}");
+    }
+    drop(results);
+    let decision = standing(place.path(), &plan, &Options::default(), Permission::Resume);
+    assert!(matches!(decision, Ok(Decision::Resume(_))));
+}
+
+#[test]
 fn a_manifest_that_cannot_be_read_is_refused() {
     let place = tempdir().unwrap();
     for content in ["", "{}", "not json"] {

@@ -66,7 +66,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// Result directory [default: results/<name of the spec>]
+    /// Result directory [default: results/NAME, with the name of the spec]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 

@@ -1,6 +1,6 @@
 //! Files that grow window by window, and files that appear whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,11 @@ impl Appended {
         Ok(())
     }
 
+    /// Marks the file as in use until it is closed, for [`in_use`]. Where a file system has no locks, nothing is marked.
+    pub fn mark(&self) {
+        let _ = self.file.try_lock();
+    }
+
     /// Length in bytes.
     pub fn length(&self) -> u64 {
         self.length
@@ -50,6 +55,11 @@ impl Appended {
         drop(self.file);
         fs::rename(&self.path, to).map_err(failed("create", to))
     }
+}
+
+/// Whether another process, or another part of this one, has marked the file as in use.
+pub fn in_use(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Writes a whole file so that a reader sees the old one or the new one, never a part.

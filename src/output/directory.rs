@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::append::in_use;
+use super::journal;
 use super::manifest::{Manifest, Options, Status};
 use super::results::clear;
 use super::{OutputError, failed};
@@ -40,13 +42,18 @@ pub fn decide(
     engine: &Description,
     permission: Permission,
 ) -> Result<Decision, OutputError> {
+    let place = directory.display();
+    if in_use(&directory.join(journal::FILE)) {
+        return Err(OutputError::Refused(format!(
+            "another process is writing a sweep into {place}; wait for it, or use --out DIR for another place"
+        )));
+    }
     if permission == Permission::Force {
         if directory.exists() {
             clear(directory)?;
         }
         return Ok(Decision::Start);
     }
-    let place = directory.display();
     let held = Manifest::read(directory).map_err(|error| match error {
         OutputError::Damaged { path, problem } => OutputError::Refused(format!(
             "{} cannot be read ({problem}); use --force to start over or --out DIR for another place",

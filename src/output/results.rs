@@ -343,6 +343,8 @@ impl Files {
     ) -> Result<Files, OutputError> {
         let wanted = Files::names(options);
         let maybe = |name| wanted.contains(&name).then(|| file(name)).transpose();
+        let journal = file(journal::FILE)?;
+        journal.mark();
         Ok(Files {
             runs: maybe(runs::FILE)?,
             traces: maybe(traces::FILE)?,
@@ -350,7 +352,7 @@ impl Files {
             last: maybe(params::FINAL)?,
             cells: file(CELLS)?,
             curves: file(CURVES)?,
-            journal: file(journal::FILE)?,
+            journal,
         })
     }
 
