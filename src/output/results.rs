@@ -53,7 +53,7 @@ pub struct Window {
     pub results: Vec<RunResult>,
     /// Whether another engine gave the same labels; `None` where not sampled. One a run.
     pub verified: Vec<Option<bool>>,
-    /// With `--save-params`, shape [run][parameter].
+    /// With `--save-params`, shape `[run][parameter]`.
     pub parameters: Option<Parameters>,
     /// With `--verify`, what was found in this window.
     pub verification: Option<Verification>,
