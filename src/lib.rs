@@ -10,13 +10,17 @@
 //! | [`engine`] | the trait `Engine`, and `cpu`, `gpu`, `reference` and `mock` behind it |
 //! | [`measure`] | symmetry, outcomes, intervals |
 //! | [`output`] | every file that is written is written here |
+//! | [`sweep`] | drives an engine through a plan, window by window, into the files |
 //! | [`verify`] | the ladder: engines against each other, rung by rung |
 
 #![warn(missing_docs)]
 
+pub mod cli;
 pub mod engine;
 pub mod measure;
 pub mod net;
+pub mod output;
 pub mod spec;
+pub mod sweep;
 pub mod task;
 pub mod verify;

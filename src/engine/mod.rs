@@ -17,6 +17,7 @@ pub mod cpu;
 pub mod gpu;
 pub mod mock;
 pub mod reference;
+pub mod select;
 
 /// Everything that changes code: what all runs of a batch have in common.
 #[derive(Clone, Debug, PartialEq)]

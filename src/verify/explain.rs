@@ -1,7 +1,7 @@
 //! When two engines may label the same run differently: the rounding of f32 decides some runs, and this says
 //! which.
 
-use crate::engine::reference::ReferenceEngine;
+use crate::engine::reference::{Disturbance, ReferenceEngine};
 use crate::engine::{EngineError, Program, Run, RunResult, Start, Watch};
 use crate::measure::{Outcome, Symmetry, outcome};
 
@@ -25,8 +25,9 @@ pub fn labels(a: &[RunResult], b: &[RunResult]) -> Vec<usize> {
 ///
 /// - the deciding quantity is near its limit: spread or gap within 20 % of the tolerance where the symmetries
 ///   differ, `solve_step` within 1 % of `steps` where solved and stuck differ; or
-/// - both labels occur among [`RERUNS`] f64 reruns from the same start whose parameters get an independent
-///   relative nudge of ±2⁻²⁴ after every step.
+/// - both labels occur among f64 reruns from the same start that are disturbed as rounding in f32 would:
+///   [`RERUNS`] whose parameters get an independent relative nudge of ±2⁻²⁴ after every step, and as many
+///   whose parameters are stored in f32 after every step.
 ///
 /// Equal labels need no explanation. `start` holds this run's parameters alone, if they are given.
 ///
@@ -44,7 +45,8 @@ pub fn explain(
     if label(a) == label(b) || near_limit(program, run, a, b) {
         return Ok(true);
     }
-    let reruns = reference.nudged(program, run, start, RERUNS, watch)?.runs;
+    let mut reruns = reference.nudged(program, run, start, Disturbance::Nudged, RERUNS, watch)?.runs;
+    reruns.extend(reference.nudged(program, run, start, Disturbance::Stored, RERUNS, watch)?.runs);
     let occurs = |wanted: &RunResult| reruns.iter().any(|rerun| label(rerun) == label(wanted));
     Ok(occurs(a) && occurs(b))
 }
@@ -135,7 +137,10 @@ mod tests {
         let explained = (0..20).find_map(|seed| {
             // Exact copies, which only the nudges tell apart.
             let run = Run { scale: 0.0, bias_scale: 0.0, lr: 2.0, base_value: 1.0, ..nets::run(seed) };
-            let reruns = reference.nudged(&program, &run, start, RERUNS, &unwatched()).unwrap().runs;
+            let reruns = reference
+                .nudged(&program, &run, start, Disturbance::Nudged, RERUNS, &unwatched())
+                .unwrap()
+                .runs;
             let other = reruns.iter().find(|rerun| {
                 label(rerun) != label(&reruns[0]) && !near_limit(&program, &run, &reruns[0], rerun)
             })?;

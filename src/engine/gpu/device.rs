@@ -6,15 +6,14 @@ use super::Options;
 use crate::engine::EngineError;
 
 /// An adapter as it is shown to the user.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterDescription {
     /// Its own name.
     pub name: String,
     /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `other`.
-    #[serde(rename = "type")]
     pub kind: String,
     /// The interface it is reached through: `vulkan`, `metal`, `dx12`.
-    pub backend: String,
+    pub interface: String,
     /// Driver and version.
     pub driver: String,
     /// What it can take.
@@ -79,7 +78,7 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterDescription {
     AdapterDescription {
         name: info.name,
         kind: kind.into(),
-        backend: info.backend.to_string(),
+        interface: info.backend.to_string(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
         limits: AdapterLimits {
             max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
@@ -104,18 +103,40 @@ pub struct Gpu {
 }
 
 impl Gpu {
+    /// The first adapter that the options allow.
     pub fn open(options: &Options) -> Result<Gpu, EngineError> {
-        let found = enumerate();
+        let mut allowed = Self::allowed(options)?;
+        let (adapter, description) = allowed.swap_remove(0);
+        Self::open_adapter(adapter, description, options)
+    }
+
+    /// Every adapter that the options allow.
+    pub fn open_all(options: &Options) -> Result<Vec<Gpu>, EngineError> {
+        let allowed = Self::allowed(options)?;
+        allowed
+            .into_iter()
+            .map(|(adapter, description)| Self::open_adapter(adapter, description, options))
+            .collect()
+    }
+
+    /// The adapters that the options allow, at least one.
+    fn allowed(options: &Options) -> Result<Vec<(wgpu::Adapter, AdapterDescription)>, EngineError> {
+        let mut found = enumerate();
         let names: Vec<String> =
             found.iter().map(|(_, a)| format!("{} ({}, {})", a.name, a.kind, a.driver)).collect();
         let wanted = options.adapter.as_ref().map(|text| text.to_lowercase());
-        let (adapter, description) = found
-            .into_iter()
-            .find(|(_, a)| match &wanted {
-                Some(text) => format!("{} {} {}", a.name, a.driver, a.backend).to_lowercase().contains(text),
-                None => options.software || !a.software,
-            })
-            .ok_or_else(|| no_device(options, &names))?;
+        found.retain(|(_, a)| match &wanted {
+            Some(text) => format!("{} {} {}", a.name, a.driver, a.interface).to_lowercase().contains(text),
+            None => options.software || !a.software,
+        });
+        if found.is_empty() { Err(no_device(options, &names)) } else { Ok(found) }
+    }
+
+    fn open_adapter(
+        adapter: wgpu::Adapter,
+        description: AdapterDescription,
+        options: &Options,
+    ) -> Result<Gpu, EngineError> {
         let offered = adapter.limits();
         let mut limits = wgpu::Limits::default();
         if !options.default_limits {

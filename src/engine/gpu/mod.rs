@@ -42,6 +42,13 @@ impl GpuEngine {
         Ok(GpuEngine { gpu: Gpu::open(&options)?, options, pipelines: HashMap::new() })
     }
 
+    /// Opens every adapter that the options allow, hardware first.
+    pub fn all(options: Options) -> Result<Vec<Self>, EngineError> {
+        let gpus = Gpu::open_all(&options)?;
+        let engine = |gpu| GpuEngine { gpu, options: options.clone(), pipelines: HashMap::new() };
+        Ok(gpus.into_iter().map(engine).collect())
+    }
+
     fn kernel(&self, program: &Program) -> Result<Kernel, EngineError> {
         let target = if self.gpu.adapter.software { Target::SOFTWARE } else { Target::HARDWARE };
         shader::kernel(program, target)

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::*;
 use crate::net::{init, philox};
+pub use nudge::Disturbance;
 use nudge::Nudge;
 
 /// Trains in f64, one run after the other on each thread.
@@ -39,9 +40,8 @@ impl ReferenceEngine {
         Ok(ReferenceEngine { pool })
     }
 
-    /// Trains one run `reruns` times; after every step each parameter of rerun k gets an independent relative
-    /// nudge of ±2⁻²⁴, other signs for other k. Shows what rounding in f32 may decide. `start` holds this
-    /// run's parameters alone, if they are given.
+    /// Trains one run `reruns` times, disturbed as rounding in f32 would, rerun k by other random signs than
+    /// rerun j. Shows what rounding may decide. `start` holds this run's parameters alone, if they are given.
     ///
     /// # Errors
     /// [`EngineError::Interrupted`]
@@ -50,6 +50,7 @@ impl ReferenceEngine {
         program: &Program,
         run: &Run,
         start: Start<'_>,
+        disturbance: Disturbance,
         reruns: u32,
         watch: &Watch<'_>,
     ) -> Result<Trained, EngineError> {
@@ -60,7 +61,9 @@ impl ReferenceEngine {
         };
         let start = if let Start::Given(_) = start { Start::Given(&given) } else { start };
         let batch = Batch { program, runs: &runs, start, keep_parameters: true };
-        self.train_all(&batch, watch, |index| Some(Nudge { rerun: index as u32, seed: run.seed }))
+        self.train_all(&batch, watch, |index| {
+            Some(Nudge { disturbance, rerun: index as u32, seed: run.seed })
+        })
     }
 
     fn train_all(
@@ -184,7 +187,14 @@ mod tests {
         let start = nets::parameters(&program.shape, 1.0, 1);
         let nudged = ReferenceEngine::new(Some(2))
             .unwrap()
-            .nudged(&program, &nets::run(0), Start::Given(&start), 3, &crate::verify::unwatched())
+            .nudged(
+                &program,
+                &nets::run(0),
+                Start::Given(&start),
+                Disturbance::Nudged,
+                3,
+                &crate::verify::unwatched(),
+            )
             .unwrap();
         assert_eq!(nudged.parameters.unwrap().initial, start.repeat(3));
         let [a, b, c] = [0, 1, 2].map(|i: usize| nudged.runs[i].last.loss);

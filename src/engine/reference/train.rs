@@ -21,6 +21,7 @@ pub(super) fn train(
     interrupted: &AtomicBool,
 ) -> Result<Finished, EngineError> {
     let mut parameters: Vec<f64> = initial.iter().map(|&p| f64::from(p)).collect();
+    let mut before = parameters.clone();
     let mut slots = vec![0.0; program.optimizer.slots() * parameters.len()];
     let weights = program.shape.is_weight();
     let mut network = Network::new(&program.shape, &program.data, program.loss);
@@ -56,9 +57,12 @@ pub(super) fn train(
                 break now;
             }
         }
+        if nudge.is_some() {
+            before.copy_from_slice(&parameters);
+        }
         update(program.optimizer, run, &weights, network.gradient(), &mut parameters, &mut slots);
         if let Some(nudge) = nudge {
-            nudge.apply(step, &mut parameters);
+            nudge.apply(step, &before, &mut parameters);
         }
         step += 1;
     };

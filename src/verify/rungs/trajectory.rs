@@ -1,5 +1,6 @@
 //! A few steps of every optimizer, and a hundred: where the parameters end.
 
+use crate::engine::reference::Disturbance;
 use crate::engine::{EngineError, Program, Run, Start};
 use crate::net::{Activation, Loss, Optimizer};
 use crate::task::Boolean;
@@ -67,7 +68,7 @@ fn trajectories(
     for (r, run) in wanted.iter().enumerate() {
         let range = r * count..(r + 1) * count;
         let given = Start::Given(&start[range.clone()]);
-        let nudged = pair.reference.nudged(program, run, given, RERUNS, &unwatched())?;
+        let nudged = pair.reference.nudged(program, run, given, Disturbance::Nudged, RERUNS, &unwatched())?;
         let last = nudged.parameters.map(|p| p.last).unwrap_or_default();
         let want_last: Vec<f64> = want.parameters.last[range.clone()].iter().map(|&p| p.into()).collect();
         let floor = 8.0 * 2.0 * F32 * f64::from(program.steps.min(10));

@@ -1,0 +1,160 @@
+//! `symbreak run --dry-run`: what a sweep would take. Writes nothing.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::{Failure, print, print_json};
+use crate::engine::{Description, Engine, measured_steps};
+use crate::spec::Plan;
+use crate::sweep::estimate::{Estimate, estimate};
+use crate::sweep::windows;
+
+/// The document of `run --dry-run --json`.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    dry_run: bool,
+    name: &'a str,
+    plan_hash: String,
+    #[serde(flatten)]
+    engine: Description,
+    runs: u64,
+    cell_count: u64,
+    seeds: u64,
+    swept: &'a [String],
+    windows: u64,
+    batches: u64,
+    programs: Vec<Program>,
+    seconds: f64,
+    spec: &'a serde_json::Value,
+}
+
+#[derive(Debug, Serialize)]
+struct Program {
+    #[serde(flatten)]
+    estimate: Estimate,
+    measured_steps: Vec<u32>,
+    batches: u64,
+}
+
+/// Tries out each program for a moment and prints what the whole sweep would take.
+pub fn run(plan: &Plan, engine: &mut dyn Engine, json: bool) -> Result<(), Failure> {
+    let estimates = estimate(plan, engine)?;
+    let limits: Vec<u64> = estimates.iter().map(|estimate| estimate.runs_per_batch).collect();
+    let programs: Vec<Program> = estimates
+        .into_iter()
+        .map(|estimate| Program {
+            measured_steps: measured_steps(estimate.steps),
+            batches: estimate.runs.div_ceil(estimate.runs_per_batch.max(1)),
+            estimate,
+        })
+        .collect();
+    let report = Report {
+        dry_run: true,
+        name: &plan.name,
+        plan_hash: plan.hash(),
+        engine: engine.description(),
+        runs: plan.runs(),
+        cell_count: plan.cells.len() as u64,
+        seeds: plan.seeds,
+        swept: &plan.swept,
+        windows: windows(plan, &limits),
+        batches: programs.iter().map(|program| program.batches).sum(),
+        seconds: programs.iter().map(|program| program.estimate.seconds).sum(),
+        programs,
+        spec: &plan.resolved,
+    };
+    if json { print_json(&report) } else { print(&text(&report)) }
+}
+
+fn text(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{}: {} cells x {} seeds = {} runs, about {} batches",
+        report.name, report.cell_count, report.seeds, report.runs, report.batches
+    );
+    if !report.swept.is_empty() {
+        let _ = writeln!(text, "swept: {}", report.swept.join(", "));
+    }
+    for program in &report.programs {
+        let of = &program.estimate;
+        let _ = writeln!(
+            text,
+            "\nnet {} {} ({} parameters), {} runs of {} steps",
+            of.shape, of.activation, of.parameters, of.runs, of.steps
+        );
+        let _ = writeln!(text, "  measured at {}", listed(&program.measured_steps));
+        let _ = writeln!(text, "  kernel {}: {}", of.kernel, of.reason);
+        let _ = writeln!(
+            text,
+            "  memory {} a run, {} for a batch of {} runs",
+            bytes(of.bytes_per_run),
+            bytes(of.bytes_per_batch),
+            of.runs_per_batch
+        );
+        let _ = writeln!(
+            text,
+            "  speed {:.1e} net-steps/s tried out: about {}",
+            of.net_steps_per_second,
+            duration(of.seconds)
+        );
+    }
+    let _ = writeln!(text, "\nabout {} in all; nothing was written", duration(report.seconds));
+    text
+}
+
+/// `0, 1, 2, 3, 4, 5, …, 9000, 10000 (91 steps)`
+fn listed(steps: &[u32]) -> String {
+    let words: Vec<String> = steps.iter().map(u32::to_string).collect();
+    match words.as_slice() {
+        [first @ .., before_last, last] if words.len() > 10 => {
+            format!("{}, …, {before_last}, {last} ({} steps)", first[..6].join(", "), words.len())
+        }
+        few => few.join(", "),
+    }
+}
+
+/// `512 B`, `1.5 MiB`
+fn bytes(count: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut scaled = count as f64;
+    let mut unit = "B";
+    for larger in units {
+        if scaled < 1024.0 {
+            break;
+        }
+        scaled /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{count} B") } else { format!("{scaled:.1} {unit}") }
+}
+
+/// `0.3 s`, `12 min`, `4.5 h`
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.1 => "under 0.1 s".into(),
+        s if s < 100.0 => format!("{s:.1} s"),
+        s if s < 6000.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, duration, listed};
+
+    #[test]
+    fn amounts_are_short() {
+        assert_eq!(listed(&[0, 1, 2]), "0, 1, 2");
+        assert_eq!(listed(&(0..12).collect::<Vec<_>>()), "0, 1, 2, 3, 4, 5, …, 10, 11 (12 steps)");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(3 << 30), "3.0 GiB");
+        assert_eq!(duration(0.01), "under 0.1 s");
+        assert_eq!(duration(12.34), "12.3 s");
+        assert_eq!(duration(600.0), "10 min");
+        assert_eq!(duration(9000.0), "2.5 h");
+    }
+}

@@ -1,0 +1,155 @@
+//! The command line: one file per subcommand. Arguments become typed options here and nowhere else.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+
+use crate::engine::EngineError;
+use crate::output::OutputError;
+use crate::spec::SpecError;
+use crate::sweep::SweepError;
+
+pub mod devices;
+pub mod dry_run;
+pub mod presets;
+pub mod progress;
+pub mod run;
+pub mod verify;
+
+/// All done.
+pub const DONE: u8 = 0;
+/// A run-time failure.
+pub const FAILED: u8 = 1;
+/// Bad arguments, a bad spec, or a directory that may not be written to.
+pub const BAD_ARGUMENTS: u8 = 2;
+/// Another engine came to other labels.
+pub const VERIFICATION_FAILED: u8 = 3;
+/// Interrupted; results are kept.
+pub const INTERRUPTED: u8 = 130;
+
+/// Trains thousands to millions of small neural networks at once and says what fraction of them breaks symmetry.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 done; 1 a run-time failure; 2 bad arguments or spec; 3 verification failed; 130 interrupted \
+(results kept).";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a sweep: train every seed of every cell and write what became of them
+    Run(Box<run::RunArgs>),
+    /// List the specs that come with the program, or show one
+    Presets(presets::PresetsArgs),
+    /// List the machines that can train
+    Devices(devices::DevicesArgs),
+    /// Check every engine and adapter against the f64 reference, rung by rung
+    Verify(verify::VerifyArgs),
+}
+
+impl Cli {
+    /// Does what was asked; gives the exit status.
+    pub fn run(self) -> Result<u8, Failure> {
+        match self.command {
+            Command::Run(args) => run::run(&args),
+            Command::Presets(args) => presets::run(&args),
+            Command::Devices(args) => devices::run(&args),
+            Command::Verify(args) => verify::run(&args),
+        }
+    }
+}
+
+/// Why the program did not do what was asked: one message and the exit status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Exit status.
+    pub status: u8,
+    /// For the user, without the `error:` in front.
+    pub message: String,
+}
+
+impl Failure {
+    fn new(status: u8, message: impl Into<String>) -> Failure {
+        Failure { status, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<SpecError> for Failure {
+    fn from(error: SpecError) -> Failure {
+        Failure::new(BAD_ARGUMENTS, error.to_string())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Failure {
+        let status = match error {
+            EngineError::Interrupted => INTERRUPTED,
+            EngineError::Unsupported(_) => BAD_ARGUMENTS,
+            EngineError::NoDevice(_) | EngineError::Device(_) => FAILED,
+        };
+        Failure::new(status, error.to_string())
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Failure {
+        let status = match error {
+            OutputError::Refused(_) => BAD_ARGUMENTS,
+            OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
+        };
+        Failure::new(status, error.to_string())
+    }
+}
+
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Failure {
+        match error {
+            SweepError::Engine(error) => error.into(),
+            SweepError::Output(error) => error.into(),
+        }
+    }
+}
+
+/// Results, to standard output. That a reader such as `head` has had enough is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(FAILED, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One JSON document, to standard output.
+fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| Failure::new(FAILED, format!("cannot write JSON: {error}")))?;
+    print(&(text + "\n"))
+}
+
+/// A note, to standard error. If that is closed there is nobody to tell.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_declared_consistently() {
+        super::Cli::command().debug_assert();
+    }
+}

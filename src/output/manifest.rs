@@ -1,0 +1,262 @@
+//! `manifest.json`: what was run, on what, and what came of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::append::write_whole;
+use super::{OutputError, failed};
+use crate::engine::{Description, RunResult, measured_steps};
+use crate::measure::{Outcome, Symmetry, outcome};
+use crate::spec::Plan;
+
+/// The file's name.
+pub const FILE: &str = "manifest.json";
+
+/// Version of the layout of result directories.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A stuck run whose gradient norm is still above this was moving when its steps ran out.
+pub const MOVING: f64 = 1e-4;
+
+/// What kind of file the rows of runs go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunsFile {
+    /// `runs.csv`
+    #[default]
+    Csv,
+    /// No rows of runs are kept.
+    None,
+}
+
+/// What the user wants to be written and checked, beyond the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// `--runs`
+    pub runs: RunsFile,
+    /// `--trace`: seeds of each cell whose measured steps are kept
+    pub trace: u64,
+    /// `--save-params`
+    pub save_params: bool,
+    /// `--verify`: share of the runs repeated on another engine
+    pub verify: f64,
+}
+
+/// Whether all runs are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// They are.
+    Finished,
+    /// They are not: interrupted, failed, killed or still running.
+    Unfinished,
+}
+
+/// Counts over the whole sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Runs whose rows are written.
+    pub runs_finished: u64,
+    /// By outcome.
+    pub solved: u64,
+    /// By outcome.
+    pub stuck: u64,
+    /// By outcome.
+    pub diverged: u64,
+    /// By symmetry at the end, without diverged runs.
+    pub symmetric: u64,
+    /// By symmetry at the end, without diverged runs.
+    pub partial: u64,
+    /// By symmetry at the end, without diverged runs.
+    pub broken: u64,
+    /// Stuck runs with a final gradient norm above [`MOVING`].
+    pub stuck_moving: u64,
+}
+
+impl Counts {
+    /// Counts one run.
+    pub fn add(&mut self, result: &RunResult) {
+        self.runs_finished += 1;
+        match outcome(result) {
+            Outcome::Solved => self.solved += 1,
+            Outcome::Stuck => {
+                self.stuck += 1;
+                self.stuck_moving += u64::from(result.last.gradient_norm > MOVING);
+            }
+            Outcome::Diverged => {
+                self.diverged += 1;
+                return;
+            }
+        }
+        match result.last.symmetry {
+            Symmetry::Symmetric => self.symmetric += 1,
+            Symmetry::Partial => self.partial += 1,
+            Symmetry::Broken => self.broken += 1,
+            Symmetry::None => {}
+        }
+    }
+}
+
+/// What `--verify` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// The engine that repeated the runs.
+    pub engine: String,
+    /// Runs repeated.
+    pub sampled: u64,
+    /// Runs whose outcome and symmetry were the same.
+    pub agreed: u64,
+    /// Runs whose labels differ for a reason that is understood: rounding decides them.
+    pub explained: u64,
+    /// Runs whose labels differ for no known reason.
+    pub unexplained: u64,
+    /// The first of those, by number.
+    pub unexplained_runs: Vec<u64>,
+}
+
+impl Verification {
+    /// Unexplained runs that are listed by number.
+    const LISTED: usize = 100;
+
+    /// Adds what was found in further runs.
+    pub fn merge(&mut self, other: &Verification) {
+        self.engine.clone_from(&other.engine);
+        self.sampled += other.sampled;
+        self.agreed += other.agreed;
+        self.explained += other.explained;
+        self.unexplained += other.unexplained;
+        self.unexplained_runs.extend(&other.unexplained_runs);
+        self.unexplained_runs.truncate(Self::LISTED);
+    }
+
+    /// At most 1 unexplained run in 1000.
+    pub fn passed(&self) -> bool {
+        self.unexplained * 1000 <= self.sampled
+    }
+}
+
+/// One program of the sweep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramNote {
+    /// `2-8x8-1`: inputs, hidden widths, outputs
+    pub shape: String,
+    /// φ of the hidden units.
+    pub activation: String,
+    /// Trained parameters of a net.
+    pub parameters: usize,
+    /// Updates per run.
+    pub steps: u32,
+    /// The kernel that trained it.
+    pub kernel: String,
+}
+
+/// The content of `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`SCHEMA_VERSION`]
+    pub schema_version: u32,
+    /// `name` of the spec
+    pub name: String,
+    /// Whether all runs are in.
+    pub status: Status,
+    /// Of this program.
+    pub program_version: String,
+    /// Commit that this program was built from, if that was known.
+    pub git_hash: Option<String>,
+    /// The resolved spec.
+    pub spec: serde_json::Value,
+    /// Hash of the plan.
+    pub plan_hash: String,
+    /// What was asked for beyond the plan.
+    pub options: Options,
+    /// The engine that trained: backend, adapter, adapter_type, driver, threads.
+    #[serde(flatten)]
+    pub engine: Description,
+    /// All runs of the plan.
+    pub runs: u64,
+    /// Cells of the plan. (`cells` itself is the list that `--json` adds.)
+    pub cell_count: u64,
+    /// Runs per cell.
+    pub seeds: u64,
+    /// What came of the runs.
+    pub counts: Counts,
+    /// The distinct programs.
+    pub programs: Vec<ProgramNote>,
+    /// By the number of steps of a run, the steps at which it is measured.
+    pub measured_steps: BTreeMap<u32, Vec<u32>>,
+    /// What `--verify` found; null where it was not asked for.
+    pub verification: Option<Verification>,
+    /// When the sweep was started, in seconds since 1970.
+    pub started_at: u64,
+    /// Seconds that the engine trained, over all sessions of a resumed sweep.
+    pub training_seconds: f64,
+    /// Seconds from start to end, over all sessions of a resumed sweep.
+    pub total_seconds: f64,
+}
+
+impl Manifest {
+    /// Of a sweep that is about to start; `kernels` holds the kernel of each program.
+    pub fn new(plan: &Plan, engine: Description, options: Options, kernels: &[String]) -> Manifest {
+        let programs = plan.programs.iter().zip(kernels).map(|(program, kernel)| ProgramNote {
+            shape: program.shape.to_string(),
+            activation: program.shape.activation.to_string(),
+            parameters: program.shape.parameters(),
+            steps: program.steps,
+            kernel: kernel.clone(),
+        });
+        let steps = plan.programs.iter().map(|program| (program.steps, measured_steps(program.steps)));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Manifest {
+            schema_version: SCHEMA_VERSION,
+            name: plan.name.clone(),
+            status: Status::Unfinished,
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            git_hash: option_env!("SYMBREAK_GIT_HASH").map(str::to_string),
+            spec: plan.resolved.clone(),
+            plan_hash: plan.hash(),
+            options,
+            engine,
+            runs: plan.runs(),
+            cell_count: plan.cells.len() as u64,
+            seeds: plan.seeds,
+            counts: Counts::default(),
+            programs: programs.collect(),
+            measured_steps: steps.collect(),
+            verification: None,
+            started_at: now,
+            training_seconds: 0.0,
+            total_seconds: 0.0,
+        }
+    }
+
+    /// Writes it into `directory`, whole.
+    pub fn write(&self, directory: &Path) -> Result<(), OutputError> {
+        let path = directory.join(FILE);
+        let mut text = serde_json::to_string_pretty(self).map_err(|e| failed("write", &path)(e.into()))?;
+        text.push('\n');
+        write_whole(&path, text.as_bytes())
+    }
+
+    /// Reads the manifest of `directory`; `None` if there is none.
+    pub fn read(directory: &Path) -> Result<Option<Manifest>, OutputError> {
+        let path = directory.join(FILE);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let manifest: Manifest = serde_json::from_slice(&text)
+            .map_err(|error| OutputError::Damaged { path: path.clone(), problem: error.to_string() })?;
+        if manifest.schema_version != SCHEMA_VERSION {
+            let problem = format!(
+                "its schema_version is {}, this program writes and reads {SCHEMA_VERSION}",
+                manifest.schema_version
+            );
+            return Err(OutputError::Damaged { path, problem });
+        }
+        Ok(Some(manifest))
+    }
+}

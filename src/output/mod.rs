@@ -1,0 +1,71 @@
+//! Every file that is written is written here, and read back here.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`results`] | an open result directory: windows of finished runs go in, files come out |
+//! | [`directory`] | what a directory holds already, and whether a sweep may go there |
+//! | [`manifest`] | `manifest.json` |
+//! | [`runs`], [`cells`], [`curves`], [`traces`], [`params`] | one file each of the result directory |
+//! | [`journal`] | what a resumed sweep goes on from |
+//! | [`append`], [`rows`] | growing files, and the text of CSV rows |
+//! | [`summary`] | the table on standard output and the cells as JSON |
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub mod append;
+pub mod cells;
+pub mod curves;
+pub mod directory;
+pub mod journal;
+pub mod manifest;
+pub mod params;
+pub mod results;
+pub mod rows;
+pub mod runs;
+pub mod summary;
+pub mod traces;
+
+pub use manifest::{Manifest, Options, RunsFile, Status, Verification};
+pub use results::{Results, Window};
+
+/// Why results could not be written or may not be.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The operating system said no.
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+    File {
+        /// What was tried: "write", "create".
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What it answered.
+        source: io::Error,
+    },
+    /// The directory holds something else; the text says what and which flag changes it.
+    #[error("{0}")]
+    Refused(String),
+    /// A file does not hold what this program wrote.
+    #[error("{}: {problem}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// For use in `map_err`: what was tried on which file.
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OutputError {
+    move |source| OutputError::File { action, path: path.to_path_buf(), source }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space there",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose another place with --out DIR"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,97 @@
+//! How long a sweep would take, from training a little of it.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::engine::{Batch, Engine, EngineError, Program, Run, Start, Watch};
+use crate::spec::Plan;
+
+/// A program is tried out for about so long.
+const TRIAL: Duration = Duration::from_millis(300);
+
+/// What training one program would cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// `2-8x8-1`: inputs, hidden widths, outputs
+    pub shape: String,
+    /// φ of the hidden units.
+    pub activation: String,
+    /// Trained parameters of a net.
+    pub parameters: usize,
+    /// Updates per run.
+    pub steps: u32,
+    /// Name of the kernel.
+    pub kernel: String,
+    /// Why this one.
+    pub reason: String,
+    /// Memory a run needs while it trains, in bytes.
+    pub bytes_per_run: u64,
+    /// Runs of a full batch.
+    pub runs_per_batch: u64,
+    /// Memory of such a batch, in bytes.
+    pub bytes_per_batch: u64,
+    /// Runs of the sweep.
+    pub runs: u64,
+    /// Updates of one network per second.
+    pub net_steps_per_second: f64,
+    /// Seconds for all its runs, if none of them rests early.
+    pub seconds: f64,
+}
+
+/// Trains a little of each program and tells what all of it would take.
+pub fn estimate(plan: &Plan, engine: &mut dyn Engine) -> Result<Vec<Estimate>, EngineError> {
+    let mut estimates = Vec::new();
+    for (index, program) in plan.programs.iter().enumerate() {
+        let placement = engine.placement(program)?;
+        let cells = plan.cells.iter().filter(|cell| cell.program == index);
+        let runs = cells.clone().count() as u64 * plan.seeds;
+        let runs_per_batch = (placement.runs_per_batch.max(1) as u64).min(runs);
+        let sample: Vec<Run> = cells
+            .flat_map(|cell| (0..plan.seeds).map(|seed| Run { seed, ..cell.settings }))
+            .take(runs_per_batch as usize)
+            .collect();
+        let rate = rate(engine, program, &sample, plan.master)?;
+        estimates.push(Estimate {
+            shape: program.shape.to_string(),
+            activation: program.shape.activation.to_string(),
+            parameters: program.shape.parameters(),
+            steps: program.steps,
+            kernel: placement.kernel,
+            reason: placement.reason,
+            bytes_per_run: placement.bytes_per_run,
+            runs_per_batch,
+            bytes_per_batch: placement.bytes_per_run * runs_per_batch,
+            runs,
+            net_steps_per_second: rate,
+            seconds: runs as f64 * f64::from(program.steps) / rate,
+        });
+    }
+    Ok(estimates)
+}
+
+/// Net-steps per second of a batch of `runs`.
+fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run], master: u64) -> Result<f64, EngineError> {
+    let interrupted = AtomicBool::new(false);
+    let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
+    let mut seconds = |steps: u32| {
+        let program = Program { steps, stop_when_solved: false, ..program.clone() };
+        let start = Start::Drawn { master };
+        let batch = Batch { program: &program, runs, start, keep_parameters: false };
+        let started = Instant::now();
+        engine.train(&batch, &watch).map(|_| started.elapsed())
+    };
+    // The first call may compile; its time says nothing.
+    let began = Instant::now();
+    seconds(1)?;
+    let mut steps = 1;
+    loop {
+        let elapsed = seconds(steps)?;
+        if steps == program.steps || elapsed > TRIAL / 3 || began.elapsed() > TRIAL {
+            let seconds = elapsed.as_secs_f64().max(1e-9);
+            return Ok(runs.len() as f64 * f64::from(steps) / seconds);
+        }
+        steps = steps.saturating_mul(4).min(program.steps);
+    }
+}

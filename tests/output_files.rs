@@ -1,0 +1,490 @@
+//! What the result directory holds, byte by byte where it matters.
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod made_up;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use made_up::{all_files, engine, mixed_plan, plan, refusal, sweep_into};
+use symbreak::engine::mock::MockEngine;
+use symbreak::engine::{Engine, Watch};
+use symbreak::output::directory::{Decision, Permission, decide};
+use symbreak::output::summary::{self, Cells};
+use symbreak::output::{Manifest, Options, Results, RunsFile, Status};
+use symbreak::spec::Plan;
+use symbreak::sweep::{self, SweepError};
+use tempfile::tempdir;
+
+/// Every file of a directory but the manifest, by name.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .filter(|(name, _)| name != "manifest.json")
+        .collect()
+}
+
+fn read(directory: &Path, name: &str) -> String {
+    fs::read_to_string(directory.join(name)).unwrap()
+}
+
+/// Rows of a CSV file as maps from column to field.
+fn table(directory: &Path, name: &str) -> Vec<HashMap<String, String>> {
+    let mut reader = csv::Reader::from_path(directory.join(name)).unwrap();
+    reader.deserialize().map(|row| row.unwrap()).collect()
+}
+
+#[test]
+fn the_files_of_a_tiny_sweep() {
+    let plan = plan("[train]\nsteps = 3\n[sweep]\n\"init.scale\" = \"0,0.1\"\n[runs]\nseeds = 8");
+    let place = tempdir().unwrap();
+    let mut mock = MockEngine::default();
+    let options = Options { trace: 1, ..Options::default() };
+    let manifest = Manifest::new(&plan, mock.description(), options, &["mock".into()]);
+    let mut results = Results::create(place.path(), &plan, manifest).unwrap();
+    let interrupted = AtomicBool::new(false);
+    let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
+    sweep::run(&plan, &mut mock, None, &mut results, &watch).unwrap();
+    let manifest = results.finish().unwrap();
+    assert_eq!(manifest.status, Status::Finished);
+    insta::assert_snapshot!("runs.csv", read(place.path(), "runs.csv"));
+    insta::assert_snapshot!("cells.csv", read(place.path(), "cells.csv"));
+    insta::assert_snapshot!("curves.csv", read(place.path(), "curves.csv"));
+    insta::assert_snapshot!("traces.csv", read(place.path(), "traces.csv"));
+    let cells = Cells::read(place.path()).unwrap();
+    insta::assert_snapshot!("table", summary::text(&manifest, &cells, &plan, Path::new("results/t")));
+    assert_eq!(files(place.path()).len(), 4, "nothing else is left behind");
+}
+
+#[test]
+fn rows_do_not_depend_on_the_windows() {
+    let plan = mixed_plan();
+    let whole = tempdir().unwrap();
+    sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
+    assert_eq!(sweep::windows(&plan, &[1000, 1000]), 1);
+    for runs_per_batch in [1, 2, 3, 7, 13, 14, 25, 39, 40] {
+        let cut = tempdir().unwrap();
+        sweep_into(cut.path(), &plan, &mut engine(runs_per_batch), all_files(), false).unwrap();
+        assert_eq!(files(cut.path()), files(whole.path()), "{runs_per_batch}");
+    }
+}
+
+#[test]
+fn rows_made_on_many_cores_are_in_the_order_of_run_numbers() {
+    let plan = plan("[train]\nsteps = 1\n[runs]\nseeds = 140000");
+    let place = tempdir().unwrap();
+    sweep_into(place.path(), &plan, &mut engine(140_000), Options::default(), false).unwrap();
+    let text = read(place.path(), "runs.csv");
+    let numbers = text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse::<u64>().unwrap());
+    assert!(numbers.eq(0..140_000));
+}
+
+#[test]
+fn windows_are_as_long_as_no_batch_is_too_large() {
+    let plan = mixed_plan();
+    // Six cells of 13 runs; programs alternate.
+    assert_eq!(sweep::windows(&plan, &[13, 13]), 3);
+    assert_eq!(sweep::windows(&plan, &[39, 39]), 1);
+    assert_eq!(sweep::windows(&plan, &[39, 13]), 3);
+    assert_eq!(sweep::windows(&plan, &[1, 1]), 78 - 5, "two cells meet in a window");
+}
+
+#[test]
+fn cells_and_curves_are_those_of_the_runs() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let manifest = sweep_into(place.path(), &plan, &mut engine(10), all_files(), false).unwrap();
+    let (runs, cells) = (table(place.path(), "runs.csv"), table(place.path(), "cells.csv"));
+    let curves = table(place.path(), "curves.csv");
+    assert_eq!((runs.len(), cells.len()), (78, 6));
+    let mut seen = BTreeMap::new();
+    for cell in &cells {
+        let of_cell: Vec<_> = runs.iter().filter(|run| run["cell"] == cell["cell"]).collect();
+        let count = |column: &str, value: &str| of_cell.iter().filter(|run| run[column] == value).count();
+        let end = curves.iter().rfind(|row| row["cell"] == cell["cell"]).unwrap();
+        assert_eq!(end["step"], "40");
+        let expected = [
+            ("runs", of_cell.len()),
+            ("solved", count("outcome", "solved")),
+            ("stuck", count("outcome", "stuck")),
+            ("diverged", count("outcome", "diverged")),
+            ("broken", count("symmetry", "broken")),
+            ("partial", count("symmetry", "partial")),
+            ("symmetric", count("symmetry", "symmetric")),
+            ("started_symmetric", count("symmetry_initial", "symmetric")),
+        ];
+        for (column, expected) in expected {
+            assert_eq!(cell[column], expected.to_string(), "{column}");
+            if let Some(at_end) = end.get(column) {
+                assert_eq!(*at_end, cell[column], "{column}");
+            }
+            *seen.entry(column).or_insert(0) += expected;
+        }
+        let escaped = of_cell.iter().filter(|run| {
+            run["symmetry_initial"] == "symmetric"
+                && ["partial", "broken"].contains(&run["symmetry"].as_str())
+        });
+        assert_eq!(cell["escaped"], escaped.count().to_string());
+        assert_eq!(cell["fraction_escaped"].is_empty(), cell["started_symmetric"] == "0");
+        let mut losses: Vec<f64> = of_cell.iter().filter_map(|run| run["loss_final"].parse().ok()).collect();
+        let median = symbreak::measure::statistics::median(&mut losses).unwrap();
+        assert_eq!(cell["loss_final_median"].parse::<f64>().unwrap().to_bits(), median.to_bits());
+    }
+    assert!(seen.values().all(|&count| count > 0), "every kind occurs: {seen:?}");
+    assert_eq!(manifest.counts.solved, seen["solved"] as u64);
+    assert_eq!(manifest.counts.broken, seen["broken"] as u64);
+    assert_eq!(manifest.counts.runs_finished, 78);
+}
+
+#[test]
+fn what_does_not_exist_is_empty() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    sweep_into(place.path(), &plan, &mut engine(10), all_files(), false).unwrap();
+    let final_columns = [
+        "symmetry",
+        "loss_final",
+        "error_final",
+        "gradient_norm_final",
+        "spread_final",
+        "gap_final",
+        "distinct_units",
+    ];
+    for run in table(place.path(), "runs.csv") {
+        let diverged = run["outcome"] == "diverged";
+        let one_unit = run["net.hidden"] == "1";
+        for column in final_columns {
+            let units = ["spread_final", "gap_final", "distinct_units"].contains(&column);
+            assert_eq!(run[column].is_empty(), diverged || (units && one_unit), "{column} {run:?}");
+        }
+        assert_eq!(run["diverge_step"].is_empty(), !diverged);
+        assert_eq!(run["spread_initial"].is_empty(), one_unit);
+        assert!(!run["loss_initial"].is_empty() && !run["symmetry_initial"].is_empty());
+        let (seed, every) = (run["seed"].parse::<u64>().unwrap(), 5);
+        assert!(["", "true", "false"].contains(&run["verified"].as_str()));
+        if !run["verified"].is_empty() && seed % every != 0 {
+            assert_eq!(run["verified"], "true", "labels of that seed are the same");
+        }
+    }
+    for row in table(place.path(), "traces.csv") {
+        assert!(row["seed"].parse::<u64>().unwrap() < 2);
+    }
+}
+
+#[test]
+fn parameters_are_arrays_of_float32() {
+    let plan = plan("[train]\nsteps = 4\n[sweep]\n\"net.activation\" = \"tanh,relu\"\n[runs]\nseeds = 5");
+    assert_eq!(plan.programs.len(), 2);
+    let place = tempdir().unwrap();
+    let options = Options { save_params: true, runs: RunsFile::None, ..Options::default() };
+    sweep_into(place.path(), &plan, &mut engine(3), options, false).unwrap();
+    for (name, base) in [("params_init.npy", 0.0), ("params_final.npy", 1000.0)] {
+        let bytes = fs::read(place.path().join(name)).unwrap();
+        let array = npyz::NpyFile::new(&bytes[..]).unwrap();
+        assert_eq!(array.shape(), [10, 9]);
+        assert_eq!(array.order(), npyz::Order::C);
+        let values: Vec<f32> = array.into_vec().unwrap();
+        let expected = (0..10).flat_map(|run| (0..9).map(move |p| base + (run % 5) as f32 + p as f32 / 64.0));
+        assert_eq!(values, expected.collect::<Vec<_>>());
+    }
+    assert!(!place.path().join("runs.csv").exists(), "--runs none");
+}
+
+#[test]
+fn parameters_need_one_shape() {
+    let place = tempdir().unwrap();
+    let directory = place.path().join("new");
+    let options = Options { save_params: true, ..Options::default() };
+    let plan = mixed_plan();
+    let manifest = Manifest::new(&plan, engine(1).description(), options, &["a".into(), "b".into()]);
+    let message = refusal(Results::create(&directory, &plan, manifest));
+    assert!(message.contains("2-2-1 and 2-1-1"), "{message}");
+    assert!(!directory.exists());
+}
+
+#[test]
+fn verification_counts_and_the_sample_does_not_depend_on_windows() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let manifest = sweep_into(place.path(), &plan, &mut engine(9), all_files(), false).unwrap();
+    let found = manifest.verification.clone().unwrap();
+    assert!((20..60).contains(&found.sampled), "half of 78, about");
+    assert_eq!(found.sampled, found.agreed + found.explained + found.unexplained);
+    assert!(found.unexplained > 0);
+    assert!(found.unexplained_runs.iter().all(|run| run % 13 % 5 == 0), "labels of other seeds are the same");
+    assert!(!found.passed());
+    let runs = table(place.path(), "runs.csv");
+    assert_eq!(runs.iter().filter(|run| run["verified"] == "true").count() as u64, found.agreed);
+    assert_eq!(runs.iter().filter(|run| !run["verified"].is_empty()).count() as u64, found.sampled);
+}
+
+#[test]
+fn one_unexplained_run_in_a_thousand_is_tolerated() {
+    let passed = |sampled, unexplained| {
+        symbreak::output::Verification { sampled, unexplained, ..Default::default() }.passed()
+    };
+    assert!(passed(0, 0) && passed(999, 0) && passed(1000, 1) && passed(2000, 2));
+    assert!(!passed(999, 1) && !passed(1999, 2));
+}
+
+#[test]
+fn json_has_the_manifest_and_the_cells() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let manifest = sweep_into(place.path(), &plan, &mut engine(9), all_files(), false).unwrap();
+    let document = summary::document(&manifest, &Cells::read(place.path()).unwrap(), &plan);
+    for key in [
+        "schema_version",
+        "name",
+        "status",
+        "program_version",
+        "git_hash",
+        "spec",
+        "plan_hash",
+        "options",
+        "backend",
+        "adapter",
+        "adapter_type",
+        "driver",
+        "threads",
+        "runs",
+        "cell_count",
+        "seeds",
+        "counts",
+        "programs",
+        "measured_steps",
+        "verification",
+        "started_at",
+        "training_seconds",
+        "total_seconds",
+    ] {
+        assert!(document.get(key).is_some(), "{key}");
+    }
+    let cells = document["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 6);
+    assert_eq!(cells[2]["init.scale"], 1e-3);
+    assert_eq!(cells[1]["net.hidden"], serde_json::to_value(&plan.cells[1].values[1]).unwrap());
+    assert!(cells[1]["fraction_escaped"].is_null(), "one hidden unit cannot start symmetric");
+    assert_eq!(cells[0]["runs"], 13);
+    let columns: Vec<String> = cells[0].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(columns.join(","), read(place.path(), "cells.csv").lines().next().unwrap());
+}
+
+fn standing(
+    directory: &Path,
+    plan: &Plan,
+    options: &Options,
+    permission: Permission,
+) -> Result<Decision, symbreak::output::OutputError> {
+    decide(directory, plan, options, &engine(1).description(), permission)
+}
+
+#[test]
+fn a_finished_sweep_is_shown_and_others_are_refused() {
+    let plan_here = mixed_plan();
+    let place = tempdir().unwrap();
+    let here = place.path();
+    let none = Permission::None;
+    let options = Options { trace: 1, ..Options::default() };
+    sweep_into(here, &plan_here, &mut engine(9), options, false).unwrap();
+    assert!(matches!(standing(here, &plan_here, &options, none), Ok(Decision::Show(_))));
+    assert!(matches!(
+        standing(here, &plan_here, &Options::default(), Permission::Resume),
+        Ok(Decision::Show(_))
+    ));
+
+    let wanted = Options { save_params: true, trace: 3, ..options };
+    let message = refusal(standing(here, &plan_here, &wanted, none));
+    assert!(message.contains("--trace 3 and --save-params"), "{message}");
+
+    let other = plan(
+        "[train]\nsteps = 41\n[sweep]\n\"init.scale\" = \"0.1,1e-3,2\"\n\"net.hidden\" = \"2,1\"\n[runs]\nseeds = 13",
+    );
+    for permission in [none, Permission::Resume] {
+        let message = refusal(standing(here, &other, &options, permission));
+        assert!(message.contains("train.steps: 40 there, 41 here"), "{message}");
+        assert!(message.contains("--out") && message.contains("--force"), "{message}");
+    }
+
+    let mock = MockEngine::default().description();
+    let message = refusal(decide(here, &plan_here, &options, &mock, none));
+    assert!(message.contains("none through made-up, now none through mock"), "{message}");
+
+    // Force removes what a sweep writes, and nothing else.
+    fs::write(here.join("notes.txt"), "mine").unwrap();
+    assert!(matches!(standing(here, &other, &options, Permission::Force), Ok(Decision::Start)));
+    assert_eq!(files(here).into_keys().collect::<Vec<_>>(), ["notes.txt"]);
+    assert!(!here.join("manifest.json").exists());
+    let message = refusal(standing(here, &other, &options, none));
+    assert!(message.contains("holds files but no sweep"), "{message}");
+    assert!(matches!(standing(here, &other, &options, Permission::Resume), Ok(Decision::Start)));
+}
+
+#[test]
+fn an_unfinished_sweep_is_refused_or_resumed_with_the_same_options() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let here = place.path();
+    let mut failing = engine(9);
+    failing.fail_at = Some(3);
+    sweep_into(here, &plan, &mut failing, all_files(), false).unwrap_err();
+    let message = refusal(standing(here, &plan, &all_files(), Permission::None));
+    assert!(message.contains("unfinished") && message.contains("--resume"), "{message}");
+    let message = refusal(standing(here, &plan, &Options::default(), Permission::Resume));
+    assert!(message.contains("--trace 2 --verify 0.5"), "{message}");
+    assert!(matches!(standing(here, &plan, &all_files(), Permission::Resume), Ok(Decision::Resume(_))));
+}
+
+#[test]
+fn a_directory_that_is_being_written_to_is_refused() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let kernels = ["a".into(), "b".into()];
+    let manifest = Manifest::new(&plan, engine(1).description(), Options::default(), &kernels);
+    let results = Results::create(place.path(), &plan, manifest).unwrap();
+    for permission in [Permission::None, Permission::Resume, Permission::Force] {
+        let message = refusal(standing(place.path(), &plan, &Options::default(), permission));
+        assert!(message.contains("another process is writing"), "{message}");
+    }
+    drop(results);
+    let decision = standing(place.path(), &plan, &Options::default(), Permission::Resume);
+    assert!(matches!(decision, Ok(Decision::Resume(_))));
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_refused() {
+    let place = tempdir().unwrap();
+    for content in ["", "{}", "not json"] {
+        fs::write(place.path().join("manifest.json"), content).unwrap();
+        let message = refusal(standing(place.path(), &mixed_plan(), &Options::default(), Permission::Resume));
+        assert!(message.contains("manifest.json cannot be read") && message.contains("--force"), "{message}");
+    }
+    let nowhere = place.path().join("missing");
+    let decision = standing(&nowhere, &mixed_plan(), &Options::default(), Permission::None);
+    assert!(matches!(decision, Ok(Decision::Start)));
+}
+
+#[test]
+fn a_sweep_that_ends_early_can_be_resumed_to_the_same_bytes() {
+    let plan = mixed_plan();
+    let whole = tempdir().unwrap();
+    sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
+    let whole_manifest = Manifest::read(whole.path()).unwrap().unwrap();
+    for (runs_per_batch, interrupt) in [(1, true), (5, false), (5, true), (9, true), (13, false), (20, true)]
+    {
+        for call in 0.. {
+            let place = tempdir().unwrap();
+            let mut ill = engine(runs_per_batch);
+            if interrupt {
+                ill.interrupt_at = Some(call);
+            } else {
+                ill.fail_at = Some(call);
+            }
+            let ended = sweep_into(place.path(), &plan, &mut ill, all_files(), false);
+            if ended.is_ok() {
+                assert!(call > 3, "it was disturbed at several points");
+                break;
+            }
+            assert!(matches!(ended, Err(SweepError::Engine(_))));
+            // What is there covers the finished runs.
+            let manifest = Manifest::read(place.path()).unwrap().unwrap();
+            assert_eq!(manifest.status, Status::Unfinished);
+            let runs: u64 =
+                table(place.path(), "cells.csv").iter().map(|c| c["runs"].parse::<u64>().unwrap()).sum();
+            assert_eq!(runs, manifest.counts.runs_finished);
+            assert_eq!(runs as usize, table(place.path(), "runs.csv").len());
+
+            // Disturbed once more, with other windows, then to the end.
+            let mut again = engine(7);
+            again.fail_at = Some(1);
+            if sweep_into(place.path(), &plan, &mut again, all_files(), true).is_err() {
+                sweep_into(place.path(), &plan, &mut engine(4), all_files(), true).unwrap();
+            }
+            assert_eq!(files(place.path()), files(whole.path()), "{runs_per_batch} {call}");
+            let manifest = Manifest::read(place.path()).unwrap().unwrap();
+            assert_eq!(manifest.status, Status::Finished);
+            assert_eq!(manifest.counts, whole_manifest.counts);
+            assert_eq!(manifest.verification, whole_manifest.verification);
+        }
+    }
+}
+
+#[test]
+fn a_killed_sweep_can_be_resumed_from_whatever_the_files_hold() {
+    let plan = mixed_plan();
+    let whole = tempdir().unwrap();
+    sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 7] = [
+        ("runs.csv", |bytes| bytes.extend(b"half a r")),
+        ("runs.csv", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("traces.csv", |bytes| bytes.truncate(3)),
+        ("curves.csv.unfinished", |bytes| bytes.extend(b"more")),
+        ("cells.csv.unfinished", |bytes| bytes.clear()),
+        ("journal.jsonl", |bytes| bytes.truncate(bytes.len() - 5)),
+        ("journal.jsonl", |bytes| bytes.clear()),
+    ];
+    for (name, damage) in damages {
+        let place = tempdir().unwrap();
+        let mut ill = engine(5);
+        ill.fail_at = Some(9);
+        sweep_into(place.path(), &plan, &mut ill, all_files(), false).unwrap_err();
+        // A killed process gives no file its final name.
+        for file in ["cells.csv", "curves.csv"] {
+            let from = place.path().join(file);
+            fs::rename(&from, place.path().join(format!("{file}.unfinished"))).unwrap();
+        }
+        let path = place.path().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        sweep_into(place.path(), &plan, &mut engine(8), all_files(), true).unwrap();
+        assert_eq!(files(place.path()), files(whole.path()), "{name}");
+    }
+}
+
+#[test]
+fn results_that_cannot_be_true_are_errors() {
+    struct Short(made_up::MadeUp);
+    impl Engine for Short {
+        fn description(&self) -> symbreak::engine::Description {
+            self.0.description()
+        }
+        fn placement(
+            &self,
+            p: &symbreak::engine::Program,
+        ) -> Result<symbreak::engine::Placement, symbreak::engine::EngineError> {
+            self.0.placement(p)
+        }
+        fn train(
+            &mut self,
+            b: &symbreak::engine::Batch<'_>,
+            w: &Watch<'_>,
+        ) -> Result<symbreak::engine::Trained, symbreak::engine::EngineError> {
+            let mut trained = self.0.train(b, w)?;
+            if let Some(result) = trained.runs.iter_mut().find(|run| run.diverge_step.is_none()) {
+                result.last.loss = f64::NAN;
+            }
+            Ok(trained)
+        }
+        fn random_words(
+            &mut self,
+            key: [u32; 2],
+            c: &[[u32; 4]],
+        ) -> Result<Vec<[u32; 4]>, symbreak::engine::EngineError> {
+            self.0.random_words(key, c)
+        }
+    }
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let manifest =
+        Manifest::new(&plan, engine(1).description(), Options::default(), &["a".into(), "b".into()]);
+    let mut results = Results::create(place.path(), &plan, manifest).unwrap();
+    let interrupted = AtomicBool::new(false);
+    let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
+    let error = sweep::run(&plan, &mut Short(engine(9)), None, &mut results, &watch).unwrap_err().to_string();
+    assert!(error.contains("cannot be true") && error.contains("for run "), "{error}");
+}
