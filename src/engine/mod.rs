@@ -95,7 +95,7 @@ pub enum Start<'a> {
         /// `runs.seed`
         master: u64,
     },
-    /// Given, shape [run][parameter].
+    /// Given, shape `[run][parameter]`.
     Given(&'a [f32]),
 }
 
@@ -121,7 +121,7 @@ pub struct Trained {
     pub parameters: Option<Parameters>,
 }
 
-/// Parameters of all runs of a batch, each of shape [run][parameter].
+/// Parameters of all runs of a batch, each of shape `[run][parameter]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameters {
     /// At step 0.

@@ -4,5 +4,5 @@ pub mod outcome;
 pub mod statistics;
 pub mod symmetry;
 
-pub use outcome::{Outcome, break_step, outcome};
+pub use outcome::{Outcome, Standstill, break_step, outcome, standstill};
 pub use symmetry::{LayerSpread, Symmetry};

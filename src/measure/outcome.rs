@@ -50,6 +50,38 @@ pub fn escaped(run: &RunResult) -> bool {
         && run.last.symmetry != Symmetry::Symmetric
 }
 
+/// Gradient norm above which a stuck run was still moving when its steps ran out.
+pub const MOVING: f64 = 1e-4;
+
+words! {
+    /// Where a stuck run stands when its steps run out: whether more of them might have changed the outcome.
+    Standstill {
+        /// Exact copies (spread 0), which can never part.
+        Copies = "copies",
+        /// Still symmetric, but its units differ: on the plateau around the copies, where the gradient is tiny.
+        /// More steps may part them, or the copies may have attracted the run for good.
+        Plateau = "plateau",
+        /// Not symmetric, and its gradient norm is above [`MOVING`].
+        Moving = "moving",
+        /// Not symmetric, hardly moving: at or near a local minimum.
+        Rest = "rest",
+    }
+}
+
+/// Where a stuck run stands; `None` for other outcomes.
+pub fn standstill(run: &RunResult) -> Option<Standstill> {
+    if outcome(run) != Outcome::Stuck {
+        return None;
+    }
+    let symmetric = run.last.symmetry == Symmetry::Symmetric;
+    Some(match run.last.units {
+        Some(units) if symmetric && units.spread == 0.0 => Standstill::Copies,
+        _ if symmetric => Standstill::Plateau,
+        _ if run.last.gradient_norm > MOVING => Standstill::Moving,
+        _ => Standstill::Rest,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +114,21 @@ mod tests {
         assert_eq!(break_step(&back, &[0, 1, 2, 3]), Some(2));
         assert!(!escaped(&back));
         assert_eq!(break_step(&run(&[Broken, Broken], None), &[0, 1]), None, "never started symmetric");
+    }
+
+    #[test]
+    fn a_stuck_run_says_whether_more_steps_might_help() {
+        let stuck = |symmetry, spread, gradient_norm| {
+            let mut run = RunResult { solve_step: None, ..run(&[symmetry], None) };
+            run.last.units = Some(Units { spread, gap: spread, distinct: 1 });
+            run.last.gradient_norm = gradient_norm;
+            standstill(&run)
+        };
+        assert_eq!(stuck(Symmetric, 0.0, 1.0), Some(Standstill::Copies));
+        assert_eq!(stuck(Symmetric, 1e-9, 1e-9), Some(Standstill::Plateau));
+        assert_eq!(stuck(Broken, 0.5, 2e-4), Some(Standstill::Moving));
+        assert_eq!(stuck(Partial, 0.5, 1e-4), Some(Standstill::Rest));
+        assert_eq!(standstill(&run(&[Broken], None)), None, "solved");
     }
 
     #[test]

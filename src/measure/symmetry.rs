@@ -29,7 +29,7 @@ pub struct LayerSpread {
 }
 
 impl LayerSpread {
-    /// Of activations of shape [units][samples], two units or more.
+    /// Of activations of shape `[units][samples]`, two units or more.
     pub fn of(activations: &[f64], units: usize, tolerance: f64) -> LayerSpread {
         let samples = activations.len() / units;
         let unit = |i: usize| &activations[i * samples..(i + 1) * samples];

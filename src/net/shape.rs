@@ -1,7 +1,7 @@
 //! The shape of a network and the layout of its parameters.
 //!
-//! Parameters lie in one flat array: per layer the weights [out][in] row by row, then the biases [out]; the
-//! skip weights [output][input] last. A fixed readout has no parameters.
+//! Parameters lie in one flat array: per layer the weights `[out][in]` row by row, then the biases `[out]`; the
+//! skip weights `[output][input]` last. A fixed readout has no parameters.
 
 use super::{Activation, words};
 
@@ -45,9 +45,9 @@ pub struct Layer {
     pub outputs: usize,
     /// φ of this layer.
     pub activation: Activation,
-    /// Offset of the weights [outputs][inputs]; `None` where all are fixed at 1.
+    /// Offset of the weights `[outputs][inputs]`; `None` where all are fixed at 1.
     pub weights: Option<usize>,
-    /// Offset of the biases [outputs]; `None` without biases.
+    /// Offset of the biases `[outputs]`; `None` without biases.
     pub biases: Option<usize>,
 }
 
@@ -78,7 +78,7 @@ impl Shape {
         layers
     }
 
-    /// Offset of the skip weights [outputs][inputs], if there are any.
+    /// Offset of the skip weights `[outputs][inputs]`, if there are any.
     pub fn skip_weights(&self) -> Option<usize> {
         self.skip.then(|| self.parameters() - self.outputs * self.inputs)
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::{Rows, header};
 use crate::engine::RunResult;
 use crate::measure::statistics::{median, wilson};
-use crate::measure::{Outcome, Symmetry, break_step, outcome, outcome::escaped};
+use crate::measure::{Outcome, Standstill, Symmetry, break_step, outcome, outcome::escaped, standstill};
 use crate::spec::Plan;
 
 /// The file's name.
@@ -40,6 +40,9 @@ pub fn head(plan: &Plan) -> Rows {
         "break_step_median",
         "loss_final_median",
         "distinct_units_mean",
+        "stuck_copies",
+        "stuck_plateau",
+        "stuck_moving",
     ];
     header(&["cell"], &plan.swept, &after)
 }
@@ -58,6 +61,9 @@ pub struct CellTally {
     escaped: u64,
     distinct_units: u64,
     distinct_units_runs: u64,
+    stuck_copies: u64,
+    stuck_plateau: u64,
+    stuck_moving: u64,
     solve_steps: Vec<u32>,
     break_steps: Vec<u32>,
     losses: Vec<f64>,
@@ -85,6 +91,12 @@ impl CellTally {
             Symmetry::Broken => self.broken += 1,
             Symmetry::None => {}
         }
+        match standstill(result) {
+            Some(Standstill::Copies) => self.stuck_copies += 1,
+            Some(Standstill::Plateau) => self.stuck_plateau += 1,
+            Some(Standstill::Moving) => self.stuck_moving += 1,
+            Some(Standstill::Rest) | None => {}
+        }
         self.losses.push(result.last.loss);
         if let Some(units) = result.last.units {
             self.distinct_units += u64::from(units.distinct);
@@ -105,6 +117,9 @@ impl CellTally {
         self.escaped += other.escaped;
         self.distinct_units += other.distinct_units;
         self.distinct_units_runs += other.distinct_units_runs;
+        self.stuck_copies += other.stuck_copies;
+        self.stuck_plateau += other.stuck_plateau;
+        self.stuck_moving += other.stuck_moving;
         self.solve_steps.extend(other.solve_steps);
         self.break_steps.extend(other.break_steps);
         self.losses.extend(other.losses);
@@ -150,6 +165,9 @@ impl CellTally {
         rows.maybe_float(median(&mut floats(&self.break_steps)));
         rows.maybe_float(median(&mut self.losses.clone()));
         rows.maybe_float(mean(self.distinct_units, self.distinct_units_runs));
+        for count in [self.stuck_copies, self.stuck_plateau, self.stuck_moving] {
+            rows.put(count);
+        }
         rows.end();
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::append::write_whole;
 use super::{OutputError, failed};
 use crate::engine::{Description, RunResult, measured_steps};
-use crate::measure::{Outcome, Symmetry, outcome};
+use crate::measure::{Outcome, Standstill, Symmetry, outcome, standstill};
 use crate::spec::Plan;
 
 /// The file's name.
@@ -17,9 +17,6 @@ pub const FILE: &str = "manifest.json";
 
 /// Version of the layout of result directories.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// A stuck run whose gradient norm is still above this was moving when its steps ran out.
-pub const MOVING: f64 = 1e-4;
 
 /// What kind of file the rows of runs go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +69,11 @@ pub struct Counts {
     pub partial: u64,
     /// By symmetry at the end, without diverged runs.
     pub broken: u64,
-    /// Stuck runs with a final gradient norm above [`MOVING`].
+    /// Stuck runs, by [`Standstill`].
+    pub stuck_copies: u64,
+    /// Stuck runs, by [`Standstill`].
+    pub stuck_plateau: u64,
+    /// Stuck runs, by [`Standstill`].
     pub stuck_moving: u64,
 }
 
@@ -82,14 +83,17 @@ impl Counts {
         self.runs_finished += 1;
         match outcome(result) {
             Outcome::Solved => self.solved += 1,
-            Outcome::Stuck => {
-                self.stuck += 1;
-                self.stuck_moving += u64::from(result.last.gradient_norm > MOVING);
-            }
+            Outcome::Stuck => self.stuck += 1,
             Outcome::Diverged => {
                 self.diverged += 1;
                 return;
             }
+        }
+        match standstill(result) {
+            Some(Standstill::Copies) => self.stuck_copies += 1,
+            Some(Standstill::Plateau) => self.stuck_plateau += 1,
+            Some(Standstill::Moving) => self.stuck_moving += 1,
+            Some(Standstill::Rest) | None => {}
         }
         match result.last.symmetry {
             Symmetry::Symmetric => self.symmetric += 1,

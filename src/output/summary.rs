@@ -7,8 +7,9 @@ use std::path::Path;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Map, Value as Json};
 
-use super::manifest::{MOVING, Manifest};
+use super::manifest::Manifest;
 use super::{OutputError, cells};
+use crate::measure::outcome::MOVING;
 use crate::spec::{Plan, Value};
 
 /// Rows of the table; the rest is in the file.
@@ -82,7 +83,7 @@ pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -
     let mut head: Vec<&str> = if plan.swept.is_empty() { vec!["cell"] } else { Vec::new() };
     head.extend(plan.swept.iter().map(|key| short_name(key, &plan.swept)));
     let keys = head.len();
-    head.extend(["runs", "broken % [95 %]", "solved % [95 %]", "asym. %", "escaped %", "diverged"]);
+    head.extend(["runs", "broken % [95 %]", "solved % [95 %]", "asym. %", "plateau", "diverged"]);
     table.set_header(head);
     for row in cells.rows.iter().take(SHOWN) {
         let field = |column: &str| cells.field(row, column);
@@ -99,7 +100,7 @@ pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -
         line.push(interval("broken"));
         line.push(interval("solved"));
         line.push(percent(field("fraction_asymmetric")));
-        line.push(percent(field("fraction_escaped")));
+        line.push(field("stuck_plateau").into());
         line.push(field("diverged").into());
         table.add_row(line);
     }
@@ -139,10 +140,11 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
         counts.broken, counts.partial, counts.symmetric
     ));
     if counts.stuck > 0 {
+        let rest = counts.stuck - counts.stuck_copies - counts.stuck_plateau - counts.stuck_moving;
         note(format!(
-            "stuck: {} at rest, {} with a gradient norm above {MOVING:?} (more steps may change them)",
-            counts.stuck - counts.stuck_moving,
-            counts.stuck_moving
+            "stuck: {} exact copies, which can never part; {} still symmetric on a plateau and {} with a \
+             gradient norm above {MOVING:?}, which more steps may change; {rest} at rest",
+            counts.stuck_copies, counts.stuck_plateau, counts.stuck_moving
         ));
     }
     if let Some(found) = &manifest.verification {

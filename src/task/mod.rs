@@ -47,9 +47,9 @@ pub struct Data {
     pub inputs: usize,
     /// Numbers per target.
     pub outputs: usize,
-    /// Shape [samples][inputs].
+    /// Shape `[samples][inputs]`.
     pub x: Vec<f32>,
-    /// Shape [samples][outputs].
+    /// Shape `[samples][outputs]`.
     pub y: Vec<f32>,
 }
 

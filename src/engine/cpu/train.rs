@@ -1,7 +1,7 @@
 //! Trains one block of networks, one per lane. Mirrors `shaders/train_register.wgsl.jinja` and
 //! `shaders/measure_register.wgsl.jinja`: same names, same formulas.
 //!
-//! All rows are [unit][sample] vectors. Vectorizing across networks keeps copies bit for bit: every unit of
+//! All rows are `[unit][sample]` vectors. Vectorizing across networks keeps copies bit for bit: every unit of
 //! every network goes through the same operations in the same order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,7 +58,7 @@ pub struct Block<'a> {
     pub interrupted: &'a AtomicBool,
 }
 
-/// A trained block: results and final parameters [run][parameter].
+/// A trained block: results and final parameters `[run][parameter]`.
 pub struct Done {
     pub results: Vec<RunResult>,
     pub last: Vec<f32>,
@@ -70,13 +70,13 @@ struct State<'a, V> {
     skip: Option<usize>,
     samples: usize,
     is_weight: Vec<bool>,
-    /// Inputs and targets, every lane the same: [input][sample], [output][sample].
+    /// Inputs and targets, every lane the same: `[input][sample]`, `[output][sample]`.
     x: Vec<V>,
     y: Vec<V>,
     parameters: Vec<V>,
     /// Δ of momentum.
     velocity: Vec<V>,
-    /// Per layer, [unit][sample]: h, φ'(z), ∂loss/∂z.
+    /// Per layer, `[unit][sample]`: h, φ'(z), ∂loss/∂z.
     activations: Vec<Vec<V>>,
     slopes: Vec<Vec<V>>,
     deltas: Vec<Vec<V>>,
@@ -101,7 +101,7 @@ struct Forward<V> {
     near: u32,
 }
 
-/// Trains `runs` (at most one vector of them) from `initial` parameters [run][parameter].
+/// Trains `runs` (at most one vector of them) from `initial` parameters `[run][parameter]`.
 #[inline(always)]
 pub fn train<V: Lanes>(block: &Block<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
     let program = block.program;
@@ -426,7 +426,7 @@ struct Spread {
     units: usize,
     spread: [f32; MAX_LANES],
     gap: [f32; MAX_LANES],
-    /// [unit][sample] of all lanes, where groups of units are to be counted.
+    /// `[unit][sample]` of all lanes, where groups of units are to be counted.
     activations: Option<Vec<[f32; MAX_LANES]>>,
 }
 
@@ -470,7 +470,7 @@ impl Spread {
     }
 }
 
-/// Adds Σ_i weights[i] · below[i][·] to a row of z, sample by sample in the order of i.
+/// Adds Σ_i `weights[i]` · `below[i][·]` to a row of z, sample by sample in the order of i.
 #[inline(always)]
 fn weighted_sum<V: Lanes>(row: &mut [V], weights: &[V], below: &[V], samples: usize) {
     let mut s = 0;
@@ -492,7 +492,7 @@ fn weighted_sum<V: Lanes>(row: &mut [V], weights: &[V], below: &[V], samples: us
     }
 }
 
-/// Σ over samples of deltas[unit] · below[input].
+/// Σ over samples of `deltas[unit]` · `below[input]`.
 #[inline(always)]
 fn dot<V: Lanes>(deltas: &[V], unit: usize, below: &[V], input: usize, samples: usize) -> V {
     let deltas = &deltas[unit * samples..(unit + 1) * samples];
@@ -504,7 +504,7 @@ fn dot<V: Lanes>(deltas: &[V], unit: usize, below: &[V], input: usize, samples: 
     sum
 }
 
-/// Σ over samples of deltas[unit].
+/// Σ over samples of `deltas[unit]`.
 #[inline(always)]
 fn sum<V: Lanes>(deltas: &[V], unit: usize, samples: usize) -> V {
     let mut sum = V::splat(0.0);

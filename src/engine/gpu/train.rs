@@ -221,7 +221,7 @@ fn allocate(
     })
 }
 
-/// From [run][parameter] to the kernel's layout.
+/// From `[run][parameter]` to the kernel's layout.
 fn to_device(values: &[f32], networks: usize, program: &Program, kernel: &Kernel) -> Vec<f32> {
     match kernel.kind {
         Kind::Workgroup => values.to_vec(),
@@ -229,7 +229,7 @@ fn to_device(values: &[f32], networks: usize, program: &Program, kernel: &Kernel
     }
 }
 
-/// From [rows][columns] to [columns][rows].
+/// From `[rows][columns]` to `[columns][rows]`.
 fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
 }

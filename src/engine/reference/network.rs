@@ -15,7 +15,7 @@ pub struct Network {
     targets: Vec<f64>,
     /// Weighted sums z of layer l.
     z: Vec<Vec<f64>>,
-    /// Inputs of layer l: h[0] is the task's x, h[l + 1] = φ(z[l]).
+    /// Inputs of layer l: `h[0]` is the task's x, `h[l + 1]` = φ(`z[l]`).
     h: Vec<Vec<f64>>,
     /// ∂loss/∂z of layer l.
     delta: Vec<Vec<f64>>,

@@ -12,7 +12,7 @@ const START: Start<'_> = Start::Drawn { master: 21 };
 /// Unexplained differences to list; once there are so many, the rest need not be looked into.
 const LISTED: usize = 5;
 
-/// Bound: 1 run in 1000 whose label differs from the reference's without an explanation (see [`explain`]), rounded
+/// Bound: 1 run in 1000 whose label differs from the reference's without an explanation (see [`explain()`]), rounded
 /// down; and from base zero, where nothing is decided by rounding, 1 run in 1000 whose label differs at all, but one
 /// run is allowed. Control: the reference gets other seeds.
 pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineError> {
