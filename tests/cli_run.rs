@@ -41,7 +41,7 @@ fn a_sweep_prints_a_table_and_writes_its_directory() {
     symbreak(&place, "run xor-scale --backend mock --seeds 20")
         .assert()
         .success()
-        .stdout(contains("broken % [95 %]").and(contains("1040 runs in 52 cells")))
+        .stdout(contains("broken % [95 %]").and(contains("680 runs in 34 cells")))
         .stderr("running on none (processor) through mock\n");
     let out = place.path().join("results/xor-scale");
     let names: Vec<String> = files(&out).into_iter().map(|(name, _)| name).collect();
@@ -55,7 +55,7 @@ fn the_table_fits_a_terminal_and_long_ones_say_where_the_rest_is() {
         .args(["--sweep", "train.lr=lin:0.1:1:7"])
         .assert()
         .success()
-        .stdout(contains("… and 304 more cells in out/cells.csv"))
+        .stdout(contains("… and 178 more cells in out/cells.csv"))
         .get_output()
         .clone();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
@@ -68,8 +68,8 @@ fn json_is_one_document_and_the_same_when_shown_again() {
     let place = tempdir().unwrap();
     let first = json(symbreak(&place, SMALL).arg("--json"));
     assert_eq!(first["status"], "finished");
-    assert_eq!(first["counts"]["runs_finished"], 1040);
-    assert_eq!(first["cells"].as_array().unwrap().len(), 52);
+    assert_eq!(first["counts"]["runs_finished"], 680);
+    assert_eq!(first["cells"].as_array().unwrap().len(), 34);
     assert_eq!(first["cells"][0]["init.scale"], 0.0);
     assert_eq!(first["cells"][0]["solve_step_median"], Json::Null);
     let again = symbreak(&place, SMALL).arg("--json").assert().success().stderr(contains("showing it again"));
@@ -89,7 +89,7 @@ fn another_plan_is_refused_and_forced() {
         .assert()
         .code(2)
         .stdout("")
-        .stderr(contains("train.lr: 1.0 there, 0.25 here").and(contains("--force")).and(contains("--out")));
+        .stderr(contains("train.lr: 4.0 there, 0.25 here").and(contains("--force")).and(contains("--out")));
     other().arg("--resume").assert().code(2);
     other().arg("--force").assert().success();
     other().args(["--resume", "--force"]).assert().code(2).stderr(contains("cannot be used with"));
@@ -106,7 +106,7 @@ fn a_lost_device_keeps_what_is_done_and_the_command_it_names_goes_on() {
         .code(1)
         .stdout("")
         .stderr(contains("error: the mock device was lost; "))
-        .stderr(contains("of 1040 runs are kept in out, where cells.csv covers them"));
+        .stderr(contains("of 680 runs are kept in out, where cells.csv covers them"));
     let said = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
     assert_eq!(said.matches("error:").count(), 1);
     let (_, command) = said.trim_end().split_once("go on with: ").unwrap();
@@ -213,13 +213,13 @@ fn a_dry_run_writes_nothing() {
         .arg("--dry-run")
         .assert()
         .success()
-        .stdout(contains("52 cells x 20 seeds = 1040 runs"))
+        .stdout(contains("34 cells x 20 seeds = 680 runs"))
         .stdout(contains("kernel mock: it was asked for"))
         .stdout(contains("measured at 0, 1, 2, 3, 4, 5, …"))
         .stdout(contains("nothing was written"));
     let document = json(symbreak(&place, SMALL).args(["--dry-run", "--json"]));
-    assert_eq!(document["runs"], 1040);
-    assert_eq!(document["cell_count"], 52);
+    assert_eq!(document["runs"], 680);
+    assert_eq!(document["cell_count"], 34);
     assert_eq!(document["backend"], "mock");
     let programs = document["programs"].as_array().unwrap();
     for key in [
@@ -248,8 +248,8 @@ fn verification_is_counted_and_fails_with_status_3() {
     let words = format!("{SMALL} --verify 1 --json");
     let document = json(&mut symbreak(&place, &words));
     assert_eq!(document["verification"]["engine"], "mock");
-    assert_eq!(document["verification"]["sampled"], 1040);
-    assert_eq!(document["verification"]["agreed"], 1040);
+    assert_eq!(document["verification"]["sampled"], 680);
+    assert_eq!(document["verification"]["agreed"], 680);
     // The mock agrees with itself, so the failure is put into the manifest and shown again.
     let path = place.path().join("out/manifest.json");
     let mut manifest: Json = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -260,7 +260,7 @@ fn verification_is_counted_and_fails_with_status_3() {
         .assert()
         .code(3)
         .stdout(contains("\"cells\""))
-        .stderr(contains("verification failed: 2 of 1040").and(contains("(runs 3, 17)")));
+        .stderr(contains("verification failed: 2 of 680").and(contains("(runs 3, 17)")));
 }
 
 #[test]

@@ -142,9 +142,12 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
     if counts.stuck > 0 {
         let rest = counts.stuck - counts.stuck_copies - counts.stuck_plateau - counts.stuck_moving;
         note(format!(
-            "stuck: {} exact copies, which can never part; {} still symmetric on a plateau and {} with a \
-             gradient norm above {MOVING:?}, which more steps may change; {rest} at rest",
-            counts.stuck_copies, counts.stuck_plateau, counts.stuck_moving
+            "stuck: {} exact copies that can never part, {rest} at rest; more steps may change {} still",
+            counts.stuck_copies, counts.stuck_plateau
+        ));
+        note(format!(
+            "       symmetric on a plateau and {} with a gradient norm above {MOVING:?}",
+            counts.stuck_moving
         ));
     }
     if let Some(found) = &manifest.verification {

@@ -797,7 +797,7 @@ fn presets_are_valid_named_after_themselves_and_documented() {
         assert!(!preset.about.is_empty() && !preset.about.contains('\n'));
     }
     let (plan, warnings) = load("xor-scale", &none()).unwrap();
-    assert_eq!((plan.cells.len(), plan.seeds, warnings.len()), (52, 1000, 0));
+    assert_eq!((plan.cells.len(), plan.seeds, warnings.len()), (34, 1000, 0));
     assert_eq!(plan.swept, ["net.activation", "init.scale"]);
     let shape = &plan.programs[1].shape;
     assert_eq!((shape.to_string().as_str(), shape.activation), ("2-2-1", Activation::Tanh));
