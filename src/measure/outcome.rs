@@ -56,7 +56,7 @@ pub const MOVING: f64 = 1e-4;
 words! {
     /// Where a stuck run stands when its steps run out: whether more of them might have changed the outcome.
     Standstill {
-        /// Exact copies (spread 0), which can never part.
+        /// Units identical on every sample (spread 0): exact copies, which can never part, or dead and saturated ones.
         Copies = "copies",
         /// Still symmetric, but its units differ: on the plateau around the copies, where the gradient is tiny.
         /// More steps may part them, or the copies may have attracted the run for good.

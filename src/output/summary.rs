@@ -142,7 +142,7 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
     if counts.stuck > 0 {
         let rest = counts.stuck - counts.stuck_copies - counts.stuck_plateau - counts.stuck_moving;
         note(format!(
-            "stuck: {} exact copies that can never part, {rest} at rest; more steps may change {} still",
+            "stuck: {} with identical units, {rest} at rest; more steps may change {} that are still",
             counts.stuck_copies, counts.stuck_plateau
         ));
         note(format!(
