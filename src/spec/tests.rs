@@ -803,7 +803,7 @@ fn presets_are_valid_named_after_themselves_and_documented() {
     assert_eq!((shape.to_string().as_str(), shape.activation), ("2-2-1", Activation::Tanh));
     assert_eq!(plan.programs[0].optimizer, Optimizer::Momentum);
     let (_, warnings) = load("xor-copies", &none()).unwrap();
-    assert_eq!(warnings, [Warning::RoundedAway { cells: 4, of: 36 }]);
+    assert_eq!(warnings, [Warning::RoundedAway { cells: 6, of: 36 }]);
     let (_, warnings) = load("parity", &none()).unwrap();
     assert_eq!(warnings, []);
 }
