@@ -31,7 +31,7 @@ struct State {
     diverge_step: u32,
     // Updates applied, counted one by one.
     steps: u32,
-    // Measurements made.
+    // Measurements made where the run had come to the measured step, or rests.
     measured: u32,
 }
 

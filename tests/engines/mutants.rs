@@ -1,0 +1,86 @@
+//! Wrong shaders, each of which must fall off the ladder at a rung that is named here.
+
+use symbreak::engine::gpu::Options;
+use symbreak::verify::{self, Rung, climb, rungs};
+
+use crate::adapter;
+
+/// What the rung says of an engine whose shaders are edited.
+fn climbed(rung: &str, edit: fn(&str, String) -> String) -> Option<Rung> {
+    let mut engine = adapter::gpu_with(Options { edit_shader: Some(edit), ..Options::default() })?;
+    let options = verify::Options { quick: true, threads: Some(2), ..verify::Options::default() };
+    let check = rungs::find(rung).expect("a rung of this name");
+    Some(climb(&mut engine, rung, check, options))
+}
+
+/// One test per mutant: the file that is edited, how, and the rung at which it must fail. The honest shaders pass every
+/// rung (tests/ladder.rs), so it is the edit that fails.
+macro_rules! mutants {
+    ($($mutant:ident: $file:literal, $edit:expr, caught by $rung:literal;)*) => {
+        $(#[test] fn $mutant() {
+            let edit: fn(&str, String) -> String = |name, source| {
+                let edit: fn(String) -> String = $edit;
+                if name.starts_with($file) { edit(source) } else { source }
+            };
+            let Some(found) = climbed($rung, edit) else {
+                eprintln!("SKIPPED: no such device here");
+                return;
+            };
+            println!("{found:?}");
+            assert!(!found.passed, "rung {} does not notice: {found:?}", $rung);
+        })*
+    };
+}
+
+mutants! {
+    register_drops_a_bias_gradient: "train_register", |source| {
+        // The first gradient that is added up is that of the output bias.
+        let Some(g) = source.lines().find_map(|line| line.trim().strip_suffix(" + d1_0;")) else {
+            return source;
+        };
+        let line = format!("{g} + d1_0;");
+        source.replace(&line, "")
+    }, caught by "gradient";
+    register_swaps_a_weight_index: "train_register",
+        |source| source.replace("var w0 = parameters[0u *", "var w0 = parameters[1u *"), caught by "gradient";
+    register_forgets_momentum: "train_register",
+        |source| source.replace("fma(run.momentum, ", "fma(0.0, "), caught by "optimizers";
+    register_decays_biases_not_weights: "train_register",
+        |source| source.replace("fma(run.weight_decay, ", "fma(0.0, "), caught by "optimizers";
+    register_forgets_its_velocity_between_dispatches: "train_register",
+        |source| source.replace("var v0 = velocities[0u * stride + n];", "var v0 = 0.0;"), caught by "optimizers";
+    register_does_a_step_too_many: "train_register",
+        |source| source.replace("t != dispatch.target_step;", "t != dispatch.target_step + 1u;"), caught by "steps-counted";
+    register_does_a_step_too_few: "train_register",
+        |source| source.replace("t < end;", "t + 1u < end;"), caught by "steps-counted";
+    register_skips_a_step_but_counts_it: "train_register",
+        |source| source.replace("var go = true;", "var go = true; if state.steps == 1u { state.steps = 2u; }"), caught by "optimizers";
+    register_solves_a_step_late: "train_register",
+        |source| source.replace("state.solve_step = t;", "state.solve_step = t + 1u;"), caught by "steps-counted";
+
+    workgroup_drops_a_bias_gradient: "train_workgroup",
+        |source| source.replace("g = g + deltas", "g = g + 0.0 * deltas"), caught by "gradient";
+    workgroup_swaps_a_weight_index: "train_workgroup",
+        |source| source.replace("u + i], d, sum)", "u + (i ^ 1u)], d, sum)"), caught by "gradient";
+    workgroup_forgets_momentum: "train_workgroup",
+        |source| source.replace("fma(run.momentum, ", "fma(0.0, "), caught by "optimizers";
+    workgroup_forgets_decay: "train_workgroup",
+        |source| source.replace("fma(run.weight_decay, ", "fma(0.0, "), caught by "optimizers";
+    workgroup_does_a_step_too_many: "train_workgroup",
+        |source| source.replace("|| t == dispatch.target_step {", "|| t == dispatch.target_step + 1u {"),
+        caught by "steps-counted";
+    workgroup_does_a_step_too_few: "train_workgroup",
+        |source| source.replace("t < end;", "t + 1u < end;"), caught by "steps-counted";
+    workgroup_solves_a_step_late: "train_workgroup",
+        |source| source.replace("state.solve_step = t;", "state.solve_step = t + 1u;"), caught by "steps-counted";
+
+    init_reuses_a_seed: "init", |source| source.replace("run.seed, 1u, p)", "runs[0].seed, 1u, p)"), caught by "init";
+    init_reuses_a_word: "init", |source| source.replace("run.seed, 1u, p)", "run.seed, 1u, p / 2u)"), caught by "init";
+    init_reuses_a_stream: "init",
+        |source| source.replace("run.seed, 0u, draw.orbit)", "run.seed, 1u, draw.orbit)"), caught by "init";
+    init_does_not_write: "init", |source| source.replace("parameters[at] = base", "let unused = base"), caught by "init";
+    init_ignores_the_master_seed: "init",
+        |source| source.replace("philox(init.key, ", "philox(vec2u(0u, 0u), "), caught by "init";
+    rng_does_nine_rounds: "rng",
+        |source| source.replace("return philox_round(c, key + 9u * weyl);", "return c;"), caught by "rng";
+}
