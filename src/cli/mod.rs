@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Arguments become typed options here and nowhere else.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -50,6 +51,24 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Check every engine and adapter against the f64 reference, rung by rung
     Verify(verify::VerifyArgs),
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+/// Subcommands to come.
+const NOT_YET: [&str; 7] = ["bench", "claims", "inspect", "plot", "report", "merge", "slurm"];
+
+/// What to say of a subcommand that there is not.
+fn no_such(words: &[OsString]) -> Failure {
+    let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    if NOT_YET.contains(&name.as_str()) {
+        return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
+    }
+    let commands = ["run", "presets", "devices", "verify"];
+    let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
+    let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
+    let all = commands.join(", ");
+    Failure::new(BAD_ARGUMENTS, format!("there is no subcommand {name}: expected one of {all}{hint}"))
 }
 
 impl Cli {
@@ -60,7 +79,18 @@ impl Cli {
             Command::Presets(args) => presets::run(&args),
             Command::Devices(args) => devices::run(&args),
             Command::Verify(args) => verify::run(&args),
+            Command::Other(words) => Err(no_such(&words)),
         }
+    }
+}
+
+/// The value of `--threads`.
+fn threads(text: &str) -> Result<usize, String> {
+    /// More than any machine has cores; starting far more takes minutes and speeds nothing up.
+    const MOST: usize = 1024;
+    match text.parse() {
+        Ok(threads) if (1..=MOST).contains(&threads) => Ok(threads),
+        _ => Err(format!("expected a whole number from 1 to {MOST}")),
     }
 }
 

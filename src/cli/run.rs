@@ -1,6 +1,5 @@
 //! `symbreak run`: a sweep from spec to result directory.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,11 +43,11 @@ pub struct RunArgs {
     sweep: Vec<String>,
 
     /// Runs per cell
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole, allow_negative_numbers = true)]
     seeds: Option<u64>,
 
     /// Master seed, which all random numbers are drawn from
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = whole, allow_negative_numbers = true)]
     seed: Option<u64>,
 
     /// Engine: auto takes a hardware GPU if there is one, else cpu; reference is f64 and slow
@@ -60,8 +59,8 @@ pub struct RunArgs {
     adapter: Option<String>,
 
     /// Worker threads on the host [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = super::threads, allow_negative_numbers = true)]
+    threads: Option<usize>,
 
     /// Result directory [default: results/NAME, with the name of the spec]
     #[arg(long, value_name = "DIR")]
@@ -84,7 +83,7 @@ pub struct RunArgs {
     verify: f64,
 
     /// Write traces.csv: the measures of the first N seeds of each cell at every measured step
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole, allow_negative_numbers = true)]
     trace: u64,
 
     /// Write params_init.npy and params_final.npy: the parameters of every run
@@ -114,6 +113,10 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
         PossibleValue::new(backend.word()).hide(*backend == Backend::Mock)
     });
     PossibleValuesParser::new(values).try_map(|word| Backend::from_word(&word).ok_or("no such backend"))
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number".into())
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
@@ -161,7 +164,10 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     for warning in &warnings {
         note(&format!("warning: {warning}"));
     }
-    let threads = args.threads.map(NonZeroUsize::get);
+    let threads = args.threads;
+    if args.adapter.is_some() && matches!(args.backend, Backend::Cpu | Backend::Reference) {
+        note(&format!("warning: --adapter is not used by --backend {}", args.backend));
+    }
     let mut engine = select::open(args.backend, args.adapter.as_deref(), threads)?;
     let on = engine.description();
     if options.save_params {

@@ -37,8 +37,8 @@ pub struct VerifyArgs {
     quick: bool,
 
     /// Worker threads on the host [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = super::threads, allow_negative_numbers = true)]
+    threads: Option<usize>,
 
     /// Print one JSON document in place of the table
     #[arg(long)]
@@ -47,7 +47,7 @@ pub struct VerifyArgs {
 
 /// Climbs the ladder.
 pub fn run(args: &VerifyArgs) -> Result<u8, Failure> {
-    let threads = args.threads.map(std::num::NonZeroUsize::get);
+    let threads = args.threads;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     if let Err(error) = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)) {

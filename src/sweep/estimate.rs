@@ -82,16 +82,18 @@ fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run], master: u64) -
         let started = Instant::now();
         engine.train(&batch, &watch).map(|_| started.elapsed())
     };
-    // The first call may compile; its time says nothing.
-    let began = Instant::now();
+    // The first call may compile; its time says nothing. The second tells what a batch costs without steps.
     seconds(1)?;
+    let fixed = seconds(1)?;
     let mut steps = 1;
-    loop {
-        let elapsed = seconds(steps)?;
-        if steps == program.steps || elapsed > TRIAL / 3 || began.elapsed() > TRIAL {
-            let seconds = elapsed.as_secs_f64().max(1e-9);
-            return Ok(runs.len() as f64 * f64::from(steps) / seconds);
-        }
+    let mut elapsed = fixed;
+    while steps < program.steps && elapsed < TRIAL / 3 {
         steps = steps.saturating_mul(4).min(program.steps);
+        elapsed = seconds(steps)?;
     }
+    let (steps, elapsed) = match elapsed.checked_sub(fixed) {
+        Some(alone) if steps > 1 && !alone.is_zero() => (steps - 1, alone),
+        _ => (steps, elapsed),
+    };
+    Ok(runs.len() as f64 * f64::from(steps) / elapsed.as_secs_f64().max(1e-9))
 }
