@@ -62,7 +62,7 @@ macro_rules! engine_tests {
     };
 }
 
-engine_tests!(reference, Some(ReferenceEngine::new(Some(2)).expect("threads")), roundoff: f64::EPSILON / 2.0, steps: 2000);
+engine_tests!(reference, Some(ReferenceEngine::new(Some(2)).expect("threads")), roundoff: f64::EPSILON / 2.0, steps: 10_000);
 
 #[test]
 fn reference_gradients_are_central_differences() {
@@ -70,6 +70,6 @@ fn reference_gradients_are_central_differences() {
     assert!(found.passed(), "{found:?}");
     assert!(physics::gradients::central_differences(true).failed());
 }
-engine_tests!(cpu, Some(symbreak::engine::cpu::CpuEngine::new(Some(2)).expect("threads")), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 2000);
+engine_tests!(cpu, Some(symbreak::engine::cpu::CpuEngine::new(Some(2)).expect("threads")), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 10_000);
 #[cfg(feature = "gpu")]
-engine_tests!(gpu, adapter::gpu(), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 2000);
+engine_tests!(gpu, adapter::gpu(), roundoff: f64::from(f32::EPSILON) / 2.0, steps: 10_000);
