@@ -330,3 +330,24 @@ fn help_has_examples_and_no_mock() {
         .stdout(contains("Examples:").and(contains("mock").not()));
     symbreak(&place, "--help").assert().success().stdout(contains("Exit status"));
 }
+
+#[test]
+fn flags_and_subcommands_say_what_they_expect() {
+    let place = tempdir().unwrap();
+    for (words, expected) in [
+        ("run xor-scale --threads 0", "expected a whole number from 1 to 1024"),
+        ("run xor-scale --threads 100000", "expected a whole number from 1 to 1024"),
+        ("run xor-scale --seeds -1", "expected a whole number"),
+        ("claims", "claims is not supported yet"),
+        ("rnu xor-scale", "did you mean run?"),
+    ] {
+        symbreak(&place, words).assert().code(2).stderr(contains(expected));
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is written");
+}
+
+#[test]
+fn a_dry_run_of_more_runs_than_anyone_has_time_for_answers() {
+    let place = tempdir().unwrap();
+    symbreak(&place, "run xor-scale --backend mock --seeds 1000000000000000 --dry-run").assert().success();
+}

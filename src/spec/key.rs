@@ -601,6 +601,9 @@ pub(super) fn find(name: &str) -> Result<&'static Key, String> {
         return Ok(key);
     }
     let (table, leaf) = name.rsplit_once('.').unwrap_or(("", name));
+    if leaf == "dropout" || table == "noise" {
+        return Err("dropout and other noise during training are not yet supported".into());
+    }
     let near = nearest(name, KEYS.iter().map(|key| key.name))
         // The right name in the wrong table, or in none.
         .or_else(|| KEYS.iter().find(|key| key.leaf() == leaf).map(|key| key.name))

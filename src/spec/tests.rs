@@ -889,3 +889,12 @@ proptest! {
         prop_assert_eq!(Value::Number(run.scale), plan.cells[cell].values[0].clone());
     }
 }
+
+#[test]
+fn dropout_is_known_but_not_yet_there() {
+    for text in ["[net]\ndropout = 0.5", "[train]\ndropout = 0.5"] {
+        let text = format!("[task]\ndataset = \"xor\"\n{text}");
+        let error = parse(&text, "t.toml", &none()).unwrap_err().to_string();
+        assert!(error.contains("not yet supported"), "{error}");
+    }
+}

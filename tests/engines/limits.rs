@@ -78,7 +78,41 @@ fn a_net_of_thousands_of_parameters_trains() {
     }
 }
 
-/// Too many units for a workgroup's memory, or too many loop iterations in one step: refused before anything is
+/// Spread, gap and groups of units of wide layers, where the kernel compares them in words of 32 and in wider
+/// workgroups. The twin's reference has another tolerance, so other groups.
+fn groups_as_the_reference(engine: &mut dyn Engine, hidden: &[usize], perturbed: bool) -> Comparison {
+    let program = nets::boolean(Boolean::Xor, hidden, Activation::Tanh, 1);
+    let run = Run { lr: 1e-3, scale: 1.0, bias_scale: 1.0, symmetry_tolerance: 0.2, ..nets::run(0) };
+    let tolerance = if perturbed { 0.02 } else { 0.2 };
+    let got = train(engine, &program, &nets::seeds(2, run));
+    let expected = Run { symmetry_tolerance: tolerance, ..run };
+    let want = train(&mut reference(), &program, &nets::seeds(2, expected));
+    let mut comparison = Comparison::default();
+    for (got, want) in got.runs.iter().zip(&want.runs) {
+        let (got, want) = (got.last.units.unwrap(), want.last.units.unwrap());
+        let place = |what: &'static str| move || format!("{what}, {hidden:?}");
+        comparison.number(got.spread, want.spread, 1e-4, place("spread"));
+        comparison.number(got.gap, want.gap, 1e-4, place("gap"));
+        comparison.number(got.distinct.into(), want.distinct.into(), 0.0, place("distinct units"));
+    }
+    comparison
+}
+
+#[test]
+fn units_of_wide_layers_are_grouped_as_in_the_reference() {
+    let Some(mut gpu) = adapter::gpu() else {
+        eprintln!("SKIPPED: no such device here");
+        return;
+    };
+    for hidden in [&[70][..], &[200], &[680], &[1, 300], &[40, 90]] {
+        let found = groups_as_the_reference(&mut gpu, hidden, false);
+        println!("{found:?}");
+        assert!(found.passed(), "{found:?}");
+        assert!(groups_as_the_reference(&mut gpu, hidden, true).failed(), "the twin of {hidden:?} passed");
+    }
+}
+
+/// Too many units for a workgroup's memory, or too much work in one step: refused before anything is
 /// trained, with the way out, which is one.
 #[test]
 fn a_net_too_large_is_refused_with_the_way_out() {
@@ -86,7 +120,7 @@ fn a_net_too_large_is_refused_with_the_way_out() {
         eprintln!("SKIPPED: no such device here");
         return;
     };
-    for (hidden, why) in [(&[2000][..], "workgroup memory"), (&[900, 900], "loop iterations")] {
+    for (hidden, why) in [(&[2000][..], "workgroup memory"), (&[900, 900], "more work in one step")] {
         let program = nets::boolean(Boolean::Xor, hidden, Activation::Tanh, 1);
         let runs = nets::seeds(1, nets::run(0));
         for refused in [gpu.placement(&program).map(|_| ()), try_train(&mut gpu, &program, &runs).map(|_| ())]

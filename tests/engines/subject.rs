@@ -24,13 +24,13 @@ pub fn cpu() -> CpuEngine {
 
 /// The engines in f32 that are here, by name; without a GPU the tests on it say that they are skipped.
 pub fn single_precision() -> Vec<(&'static str, Box<dyn Engine>)> {
-    let mut engines: Vec<(&str, Box<dyn Engine>)> = vec![("cpu", Box::new(cpu()))];
+    let cpu: (&str, Box<dyn Engine>) = ("cpu", Box::new(cpu()));
     #[cfg(feature = "gpu")]
     match crate::adapter::gpu() {
-        Some(gpu) => engines.push(("gpu", Box::new(gpu))),
+        Some(gpu) => return vec![cpu, ("gpu", Box::new(gpu))],
         None => eprintln!("SKIPPED: gpu, no such device here"),
     }
-    engines
+    vec![cpu]
 }
 
 /// What an engine makes of these runs, parameters kept.
