@@ -14,7 +14,7 @@ use crate::engine::select::{self, Backend};
 use crate::engine::{Engine, EngineError, Watch};
 use crate::output::directory::{Decision, Permission, decide};
 use crate::output::summary::{self, Cells};
-use crate::output::{Manifest, Options, Results, RunsFile, params};
+use crate::output::{Manifest, Options, OutputError, Results, RunsFile, params};
 use crate::spec::{self, Overrides, Plan};
 use crate::sweep::{self, Checker, SweepError};
 
@@ -278,10 +278,10 @@ fn train(
     Err(Failure::new(FAILED, format!("{error}; {kept}")))
 }
 
-fn back_to_whole_windows(plan: &Plan, directory: &Path) -> Result<Manifest, crate::output::OutputError> {
+fn back_to_whole_windows(plan: &Plan, directory: &Path) -> Result<Manifest, OutputError> {
     match Manifest::read(directory)? {
         Some(manifest) => Results::resume(directory, plan, manifest)?.put_down(),
-        None => Err(crate::output::OutputError::Damaged {
+        None => Err(OutputError::Damaged {
             path: directory.to_path_buf(),
             problem: "the manifest is gone".into(),
         }),
@@ -290,7 +290,9 @@ fn back_to_whole_windows(plan: &Plan, directory: &Path) -> Result<Manifest, crat
 
 /// Prints a finished sweep; its exit status tells whether verification failed.
 fn show(args: &RunArgs, manifest: &Manifest, plan: &Plan, directory: &Path) -> Result<u8, Failure> {
-    let cells = Cells::read(directory)?;
+    let again =
+        |error: OutputError| Failure::new(FAILED, format!("{error}; --force would train the sweep again"));
+    let cells = Cells::read(directory).map_err(again)?;
     if args.json {
         print_json(&summary::document(manifest, &cells, plan))?;
     } else {
