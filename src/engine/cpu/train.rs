@@ -107,6 +107,7 @@ pub fn train<V: Lanes>(block: &Block<'_>, runs: &[Run], initial: &[f32]) -> Resu
     let program = block.program;
     let mut state = State::<V>::new(program, runs, initial);
     let measured = measured_steps(program.steps);
+    let traced = runs.iter().any(|run| run.traced);
     let mut results: Vec<RunResult> = Vec::with_capacity(runs.len());
     for (m, &step) in measured.iter().enumerate() {
         let last = m + 1 == measured.len();
@@ -115,7 +116,7 @@ pub fn train<V: Lanes>(block: &Block<'_>, runs: &[Run], initial: &[f32]) -> Resu
             // the last update is looked at here.
             state.check(step);
         }
-        let measurement = state.measure(runs, m == 0 || last);
+        let measurement = state.measure(runs, m == 0 || last || traced);
         for (lane, run) in runs.iter().enumerate() {
             let measured_here = measurement.lane(lane);
             if m == 0 {
@@ -365,7 +366,8 @@ impl<'a, V: Lanes> State<'a, V> {
         self.parameters_ok = ok;
     }
 
-    /// The measures of the present network; `fully` also those that only the first and last step report.
+    /// The measures of the present network; `fully` also those that only the first and last step, and traces,
+    /// report.
     #[inline(always)]
     fn measure(&mut self, runs: &[Run], fully: bool) -> Measurement {
         let forward = self.forward();
@@ -400,13 +402,11 @@ impl<'a, V: Lanes> State<'a, V> {
                 units,
                 spread: spread.store(),
                 gap: gap.store(),
-                activations: fully.then(|| activations.iter().map(|h| h.store()).collect()).or_else(|| {
-                    runs.iter().any(|run| run.traced).then(|| activations.iter().map(|h| h.store()).collect())
-                }),
+                activations: fully.then(|| activations.iter().map(|h| h.store()).collect()),
             });
         }
         let mut squares = V::splat(0.0);
-        if fully || runs.iter().any(|run| run.traced) {
+        if fully {
             self.backward();
             for_each_gradient!(self, |_p, g| {
                 squares = g.mul_add(g, squares);
