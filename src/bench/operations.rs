@@ -370,7 +370,8 @@ mod tests {
                 let deltas = || delta.iter().map(|ds| ds[l][u]);
                 if let Some(w) = layer.weights {
                     for i in 0..layer.inputs {
-                        g[w + u * layer.inputs + i] = products(deltas().zip(h.iter().map(|hs| hs[l][i])), None);
+                        g[w + u * layer.inputs + i] =
+                            products(deltas().zip(h.iter().map(|hs| hs[l][i])), None);
                     }
                 }
                 if let Some(b) = layer.biases {
@@ -420,9 +421,14 @@ mod tests {
         for (found, want) in found.gradient.iter().zip(&want) {
             assert!((found - want).abs() < 1e-12, "{found} {want} {program:?}");
         }
-        let batch = Batch { program: &program, runs: &[run], start: Start::Given(&start), keep_parameters: true };
+        let batch =
+            Batch { program: &program, runs: &[run], start: Start::Given(&start), keep_parameters: true };
         let trained = ReferenceEngine::new(Some(1)).unwrap().train(&batch, &unwatched()).unwrap();
-        assert_eq!((found.diverged, found.solved), (false, trained.runs[0].solve_step == Some(0)), "{program:?}");
+        assert_eq!(
+            (found.diverged, found.solved),
+            (false, trained.runs[0].solve_step == Some(0)),
+            "{program:?}"
+        );
         for (updated, want) in found.updated.iter().zip(trained.parameters.unwrap().last) {
             assert!((updated - f64::from(want)).abs() < 1e-6, "{updated} {want} {program:?}");
         }

@@ -1,6 +1,7 @@
 //! The rate of f32 multiply-adds that the processor reaches: what `symbreak bench` measures training against.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::InstructionSet;
@@ -10,23 +11,48 @@ use super::lanes::{Lanes, MAX_LANES, Portable};
 /// registers.
 const CHAINS: usize = 12;
 
-/// One measurement takes at least this long, in seconds.
-const SECONDS: f64 = 0.01;
+/// Rounds of one look: some tenths of a millisecond, so that on a busy machine some looks are undisturbed.
+const ROUNDS: u32 = 20_000;
 
-/// Lanes of f32 multiply-adds a second on all threads of `pool` at once, in the widest vectors.
+/// Spins before a thread that waits for the others yields its core: a millisecond or so.
+const SPINS: u32 = 30_000;
+
+/// Looks of one measurement, of which the best counts.
+const LOOKS: usize = 50;
+
+/// f32 multiply-adds a second (lanes, not vectors) on all threads of `pool` at once, in the widest vectors.
 pub fn multiply_adds_per_second(pool: &rayon::ThreadPool) -> f64 {
     let instructions = InstructionSet::detect();
-    let a_round = (pool.current_num_threads() * instructions.lanes() * CHAINS) as f64;
-    let mut rounds = 1000;
-    loop {
-        let since = Instant::now();
-        pool.broadcast(|_| black_box(instructions.chains(black_box(rounds))));
-        let seconds = since.elapsed().as_secs_f64();
-        if seconds >= SECONDS {
-            return a_round * f64::from(rounds) / seconds;
-        }
-        rounds *= 2;
-    }
+    let threads = pool.current_num_threads();
+    let arrived = AtomicUsize::new(0);
+    let looks = pool.broadcast(|_| {
+        let look = |number: usize| {
+            // All threads start together, or one would measure while another waits.
+            arrived.fetch_add(1, Ordering::AcqRel);
+            let mut spins = 0u32;
+            while arrived.load(Ordering::Acquire) < threads * (number + 1) {
+                // To yield at once would let the others start here, one after the other.
+                if spins < SPINS {
+                    std::hint::spin_loop();
+                    spins += 1;
+                } else {
+                    std::thread::yield_now();
+                }
+            }
+            let since = Instant::now();
+            black_box(instructions.chains(black_box(ROUNDS)));
+            (since, Instant::now())
+        };
+        (0..LOOKS).map(look).collect::<Vec<_>>()
+    });
+    let multiply_adds = threads as f64 * (instructions.lanes() * CHAINS) as f64 * f64::from(ROUNDS);
+    let rate = |number: usize| {
+        let start = looks.iter().map(|look| look[number].0).min();
+        let end = looks.iter().map(|look| look[number].1).max();
+        let seconds = start.zip(end).map_or(f64::INFINITY, |(start, end)| (end - start).as_secs_f64());
+        multiply_adds / seconds
+    };
+    (0..LOOKS).map(rate).fold(0.0, f64::max)
 }
 
 impl InstructionSet {

@@ -62,13 +62,14 @@ pub fn multiply_adds_per_second(engine: &mut GpuEngine) -> Result<f64, EngineErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::gpu::Options;
 
     #[test]
     fn the_shader_is_valid_and_its_request_has_the_hosts_layout() {
         let module = naga::front::wgsl::parse_str(SHADER).unwrap();
-        let mut validator =
-            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        let mut validator = naga::valid::Validator::new(
+            naga::valid::ValidationFlags::all(),
+            naga::valid::Capabilities::empty(),
+        );
         validator.validate(&module).unwrap();
         let (_, request) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Request")).unwrap();
         let naga::TypeInner::Struct { members, span } = &request.inner else { panic!("a struct") };
@@ -76,16 +77,5 @@ mod tests {
         let offsets: Vec<u32> = members.iter().map(|member| member.offset).collect();
         assert_eq!(offsets, [0, 4, 8, 12]);
         assert_eq!(SHADER.matches("fma(").count() as u32 * 4, A_ROUND);
-    }
-
-    #[test]
-    fn an_adapter_has_a_rate() {
-        let options = Options { software: true, ..Options::default() };
-        let Ok(mut engine) = GpuEngine::new(options) else {
-            eprintln!("SKIPPED: no adapter here");
-            return;
-        };
-        let rate = multiply_adds_per_second(&mut engine).unwrap();
-        assert!((1e6..1e15).contains(&rate), "{rate}");
     }
 }
