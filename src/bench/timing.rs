@@ -188,7 +188,7 @@ fn size(
         if faster {
             filling = networks;
         }
-        let enough = seconds > options.seconds * if faster { 10.0 } else { 0.3 };
+        let enough = seconds > options.seconds * if faster { 20.0 } else { 0.3 };
         if enough || networks == limit {
             break rate;
         }

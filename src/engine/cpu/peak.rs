@@ -14,45 +14,29 @@ const CHAINS: usize = 12;
 /// Rounds of one look: some tenths of a millisecond, so that on a busy machine some looks are undisturbed.
 const ROUNDS: u32 = 20_000;
 
-/// Spins before a thread that waits for the others yields its core: a millisecond or so.
-const SPINS: u32 = 30_000;
-
-/// Looks of one measurement, of which the best counts.
+/// Looks of one measurement.
 const LOOKS: usize = 50;
 
-/// f32 multiply-adds a second (lanes, not vectors) on all threads of `pool` at once, in the widest vectors.
+/// f32 multiply-adds a second (lanes, not vectors) of all threads of `pool` together, in the widest vectors: the best look
+/// of each. Looks start together, so on a quiet machine threads that share a core share it here as in training.
 pub fn multiply_adds_per_second(pool: &rayon::ThreadPool) -> f64 {
     let instructions = InstructionSet::detect();
     let threads = pool.current_num_threads();
     let arrived = AtomicUsize::new(0);
-    let looks = pool.broadcast(|_| {
+    let best = pool.broadcast(|_| {
         let look = |number: usize| {
-            // All threads start together, or one would measure while another waits.
             arrived.fetch_add(1, Ordering::AcqRel);
-            let mut spins = 0u32;
             while arrived.load(Ordering::Acquire) < threads * (number + 1) {
-                // To yield at once would let the others start here, one after the other.
-                if spins < SPINS {
-                    std::hint::spin_loop();
-                    spins += 1;
-                } else {
-                    std::thread::yield_now();
-                }
+                std::thread::yield_now();
             }
             let since = Instant::now();
             black_box(instructions.chains(black_box(ROUNDS)));
-            (since, Instant::now())
+            since.elapsed().as_secs_f64()
         };
-        (0..LOOKS).map(look).collect::<Vec<_>>()
+        (0..LOOKS).map(look).fold(f64::INFINITY, f64::min)
     });
-    let multiply_adds = threads as f64 * (instructions.lanes() * CHAINS) as f64 * f64::from(ROUNDS);
-    let rate = |number: usize| {
-        let start = looks.iter().map(|look| look[number].0).min();
-        let end = looks.iter().map(|look| look[number].1).max();
-        let seconds = start.zip(end).map_or(f64::INFINITY, |(start, end)| (end - start).as_secs_f64());
-        multiply_adds / seconds
-    };
-    (0..LOOKS).map(rate).fold(0.0, f64::max)
+    let a_look = (instructions.lanes() * CHAINS) as f64 * f64::from(ROUNDS);
+    best.into_iter().map(|seconds| a_look / seconds).sum()
 }
 
 impl InstructionSet {
