@@ -4,6 +4,7 @@ mod functions;
 mod lanes;
 mod measure;
 mod pass;
+pub mod peak;
 mod train;
 
 use rayon::prelude::*;
@@ -212,6 +213,10 @@ impl Engine for CpuEngine {
         }
         trained.parameters = batch.keep_parameters.then_some(kept);
         Ok(trained)
+    }
+
+    fn peak(&mut self) -> Result<Option<f64>, EngineError> {
+        Ok(Some(peak::multiply_adds_per_second(&self.pool)))
     }
 
     fn random_words(&mut self, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>, EngineError> {
