@@ -175,7 +175,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     if args.dry_run {
         args.note(&format!("tried out on {} ({}) through {}", on.adapter, on.adapter_type, on.backend));
-        dry_run::run(&plan, engine.as_mut(), args.json)?;
+        dry_run::run(&plan, engine.as_mut(), &options, args.json)?;
         return Ok(DONE);
     }
     let directory = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
