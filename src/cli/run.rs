@@ -169,6 +169,10 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         note(&format!("warning: --adapter is not used by --backend {}", args.backend));
     }
     let mut engine = select::open(args.backend, args.adapter.as_deref(), threads)?;
+    if let Some(threads) = threads {
+        // Rows are made on rayon's own threads. If it has some already, they do it.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
     let on = engine.description();
     if options.save_params {
         params::width(&plan)?;
