@@ -927,13 +927,20 @@ proptest! {
     }
 
     #[test]
-    fn run_numbers_count_cells_slowest_and_seeds_fastest(cells in 1usize..20, seeds in 1u64..20, number in 0u64..400) {
-        let overrides = Overrides { seeds: Some(seeds), ..sweep(&[&format!("init.scale=lin:1:2:{}", cells.max(2))]) };
+    fn run_numbers_count_cells_slowest_and_seeds_fastest(cells in 2u64..20, seeds in 1u64..20, ends: (u64, u64)) {
+        let overrides = Overrides { seeds: Some(seeds), ..sweep(&[&format!("init.scale=lin:1:2:{cells}")]) };
         let (plan, _) = plan_with("", &overrides);
-        let number = number % plan.runs();
-        let (cell, run) = plan.run(number);
-        prop_assert_eq!(cell as u64 * seeds + run.seed, number);
-        prop_assert_eq!(Value::Number(run.scale), plan.cells[cell].values[0].clone());
+        prop_assert_eq!(plan.runs(), cells * seeds);
+        let (a, b) = (ends.0 % (plan.runs() + 1), ends.1 % (plan.runs() + 1));
+        let numbers = a.min(b)..a.max(b);
+        let mut next = numbers.start;
+        for (cell, of_cell) in plan.stretches(numbers.clone()) {
+            prop_assert!(of_cell.start < of_cell.end && of_cell.end <= seeds);
+            prop_assert_eq!(cell as u64 * seeds + of_cell.start, next);
+            next += of_cell.end - of_cell.start;
+            prop_assert!(of_cell.end == seeds || next == numbers.end, "cut where nothing ends");
+        }
+        prop_assert_eq!(next, numbers.end);
     }
 }
 
