@@ -4,6 +4,11 @@
 //! Every unit goes through the same operations in the same order, however units are taken together: copies stay
 //! copies bit for bit. A weight is loaded once for all samples of a tile, a sample's number once for several units.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops of fixed length over several arrays at once, to be unrolled"
+)]
+
 use super::functions::{activate, softplus};
 use super::lanes::{Double, Kernel, Lanes};
 use crate::net::{Activation, Loss};
@@ -451,9 +456,8 @@ impl<V: Lanes, S: Source<V>, K: Sink<V>> Kernel for Gradients<'_, V, S, K> {
                     d = pull_back_block::<V, U>(u, units, &deltas[u..u + U], above.deltas, weights);
                 }
                 None => {
-                    let deltas = &deltas[u..u + U];
-                    for u in 0..U {
-                        d[u] = deltas[u];
+                    for (d, delta) in d.iter_mut().zip(&deltas[u..u + U]) {
+                        *d = *delta;
                     }
                 }
             }
