@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use symbreak::engine::cpu::CpuEngine;
-use symbreak::engine::{Batch, Engine, Start, Watch, measured_steps};
+use symbreak::engine::{Batch, Engine, Start, Watch};
 use symbreak::measure::symmetry::LayerSpread;
 use symbreak::net::philox::{self, Stream};
 use symbreak::net::{Activation, init};
