@@ -104,6 +104,12 @@ impl Plan {
         self.cells.len() as u64 * self.seeds
     }
 
+    /// Cell and settings of run `number`. For many runs, [`stretches`](Plan::stretches) does without the divisions.
+    pub fn run(&self, number: u64) -> (usize, Run) {
+        let cell = (number / self.seeds) as usize;
+        (cell, Run { seed: number % self.seeds, ..self.cells[cell].settings })
+    }
+
     /// The runs `numbers` cell by cell: each cell with the seeds that it has among them.
     pub fn stretches(&self, numbers: Range<u64>) -> impl Iterator<Item = (usize, Range<u64>)> {
         let mut next = numbers.start;

@@ -88,8 +88,8 @@ fn write(
     Ok(())
 }
 
-/// By program, how many runs a window may have: no more than an engine wants in a batch, nor than [`WINDOW_RUNS`] and
-/// [`WINDOW_BYTES`].
+/// By program, how many runs a window may have: no more than an engine wants in a batch, than 2^17, and than take
+/// 64 MiB with their results.
 pub fn limits(plan: &Plan, placements: &[Placement], options: &Options) -> Vec<u64> {
     let limit = |(program, placement): (&Program, &Placement)| {
         let measured = measured_steps(program.steps).len() as u64;
