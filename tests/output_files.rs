@@ -15,7 +15,7 @@ use symbreak::output::directory::{Decision, Permission, decide};
 use symbreak::output::summary::{self, Cells};
 use symbreak::output::{Manifest, Options, Results, RunsFile, Status};
 use symbreak::spec::Plan;
-use symbreak::sweep::{self, SweepError};
+use symbreak::sweep::{self, Limits, SweepError};
 use tempfile::tempdir;
 
 /// Every file of a directory but the manifest, by name.
@@ -29,6 +29,11 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn read(directory: &Path, name: &str) -> String {
     fs::read_to_string(directory.join(name)).unwrap()
+}
+
+fn limits(plan: &Plan, runs_per_batch: usize) -> Limits {
+    let placements = sweep::placements(plan, &engine(runs_per_batch)).unwrap();
+    sweep::limits(plan, &placements, &Options::default())
 }
 
 /// Rows of a CSV file as maps from column to field.
@@ -64,7 +69,7 @@ fn rows_do_not_depend_on_the_windows() {
     let plan = mixed_plan();
     let whole = tempdir().unwrap();
     sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
-    assert_eq!(sweep::windows(&plan, &[1000, 1000]), 1);
+    assert_eq!(sweep::windows(&plan, &limits(&plan, 1000)), 1);
     for runs_per_batch in [1, 2, 3, 7, 13, 14, 25, 39, 40] {
         let cut = tempdir().unwrap();
         sweep_into(cut.path(), &plan, &mut engine(runs_per_batch), all_files(), false).unwrap();
@@ -85,29 +90,32 @@ fn rows_made_on_many_cores_are_in_the_order_of_run_numbers() {
 #[test]
 fn windows_are_as_long_as_no_batch_is_too_large() {
     let plan = mixed_plan();
+    let windows =
+        |all, of_program: [u64; 2]| sweep::windows(&plan, &Limits { all, of_program: of_program.to_vec() });
     // Six cells of 13 runs; programs alternate.
-    assert_eq!(sweep::windows(&plan, &[13, 13]), 3);
-    assert_eq!(sweep::windows(&plan, &[39, 39]), 1);
-    assert_eq!(sweep::windows(&plan, &[39, 13]), 3);
-    assert_eq!(sweep::windows(&plan, &[1, 1]), 78 - 5, "two cells meet in a window");
+    assert_eq!(windows(1000, [13, 13]), 3);
+    assert_eq!(windows(1000, [39, 39]), 1);
+    assert_eq!(windows(1000, [39, 13]), 3);
+    assert_eq!(windows(1000, [1, 1]), 78 - 5, "two cells meet in a window");
+    assert_eq!(windows(20, [39, 39]), 4);
 }
 
 #[test]
 fn a_window_is_bounded_whatever_engines_and_users_wish_for() {
-    let placement = |engine: &made_up::MadeUp, plan: &Plan| sweep::placements(plan, engine).unwrap();
-    let limit = |plan: &Plan, options: Options| {
-        sweep::limits(plan, &placement(&engine(usize::MAX), plan), &options)[0]
-    };
     let plan = plan("[net]\nhidden = [64]\n[train]\nsteps = 1000\n[runs]\nseeds = 10000000");
-    let all = limit(&plan, Options::default());
+    let all = limits(&plan, usize::MAX).all;
     assert_eq!(all, 1 << 17);
-    assert_eq!(sweep::windows(&plan, &[all]), 10_000_000u64.div_ceil(all));
-    assert_eq!(sweep::limits(&plan, &placement(&engine(7), &plan), &Options::default()), [7]);
-    assert_eq!(sweep::limits(&plan, &placement(&engine(0), &plan), &Options::default()), [1]);
+    assert_eq!(sweep::windows(&plan, &limits(&plan, usize::MAX)), 10_000_000u64.div_ceil(all));
+    assert_eq!(limits(&plan, 7), Limits { all, of_program: vec![7] });
+    assert_eq!(limits(&plan, 0), Limits { all, of_program: vec![1] });
+    let wide = sweep::placements(&plan, &engine(usize::MAX)).unwrap();
+    let with = |options: Options| sweep::limits(&plan, &wide, &options);
     // Some traces cost little; traces of whole windows cost memory, as parameters do.
-    let traced = |trace| limit(&plan, Options { trace, ..Options::default() });
+    let traced = |trace| with(Options { trace, ..Options::default() }).all;
     assert!(traced(100) > all / 2 && traced(10_000_000) < all / 8);
-    assert!(limit(&plan, Options { save_params: true, ..Options::default() }) < all / 2);
+    let with_parameters = with(Options { save_params: true, ..Options::default() });
+    assert!(with_parameters.all < all / 2);
+    assert_eq!(with_parameters.of_program, [with_parameters.all]);
 }
 
 /// Cells of more values than are kept one by one: their medians are rounded, and still no cut shows.

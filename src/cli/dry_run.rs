@@ -9,7 +9,7 @@ use crate::engine::{Description, Engine, measured_steps};
 use crate::output::Options;
 use crate::spec::Plan;
 use crate::sweep::estimate::{Estimate, estimate};
-use crate::sweep::windows;
+use crate::sweep::{limits, placements, windows};
 
 /// The document of `run --dry-run --json`.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ struct Program {
 /// Tries out each program for a moment and prints what the whole sweep would take.
 pub fn run(plan: &Plan, engine: &mut dyn Engine, options: &Options, json: bool) -> Result<(), Failure> {
     let estimates = estimate(plan, engine, options)?;
-    let limits: Vec<u64> = estimates.iter().map(|estimate| estimate.runs_per_batch).collect();
+    let limits = limits(plan, &placements(plan, engine)?, options);
     let programs: Vec<Program> = estimates
         .into_iter()
         .map(|estimate| Program {

@@ -104,7 +104,7 @@ impl Plan {
         self.cells.len() as u64 * self.seeds
     }
 
-    /// The settings of run `number`.
+    /// The settings of run `number`. For many runs, [`stretches`](Plan::stretches) does without the divisions.
     pub fn run(&self, number: u64) -> Run {
         let cell = &self.cells[(number / self.seeds) as usize];
         Run { seed: number % self.seeds, ..cell.settings }

@@ -937,6 +937,9 @@ proptest! {
         for (cell, of_cell) in plan.stretches(numbers.clone()) {
             prop_assert!(of_cell.start < of_cell.end && of_cell.end <= seeds);
             prop_assert_eq!(cell as u64 * seeds + of_cell.start, next);
+            let run = plan.run(next);
+            prop_assert_eq!(run.seed, of_cell.start);
+            prop_assert_eq!(Value::Number(run.scale), plan.cells[cell].values[0].clone());
             next += of_cell.end - of_cell.start;
             prop_assert!(of_cell.end == seeds || next == numbers.end, "cut where nothing ends");
         }

@@ -55,7 +55,7 @@ pub fn estimate(
     for (index, (program, placement)) in plan.programs.iter().zip(placements).enumerate() {
         let cells = plan.cells.iter().filter(|cell| cell.program == index);
         let runs = cells.clone().count() as u64 * plan.seeds;
-        let runs_per_batch = limits[index].min(runs);
+        let runs_per_batch = limits.of_program[index].min(runs);
         let sample: Vec<Run> = cells
             .flat_map(|cell| (0..plan.seeds).map(|seed| Run { seed, ..cell.settings }))
             .take(runs_per_batch as usize)

@@ -88,24 +88,35 @@ fn write(
     Ok(())
 }
 
-/// By program, how many runs a window may have: no more than an engine wants in a batch, nor than [`WINDOW_RUNS`] and
-/// [`WINDOW_BYTES`].
-pub fn limits(plan: &Plan, placements: &[Placement], options: &Options) -> Vec<u64> {
-    let limit = |(program, placement): (&Program, &Placement)| {
+/// How many runs a window may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of all programs together.
+    pub all: u64,
+    /// Of each program, in the order of the plan.
+    pub of_program: Vec<u64>,
+}
+
+/// As many runs of a program as its engine wants in a batch; in all no more than 2^17, nor than take 64 MiB with their
+/// results.
+pub fn limits(plan: &Plan, placements: &[Placement], options: &Options) -> Limits {
+    let bytes_per_run = |program: &Program| {
         let measured = measured_steps(program.steps).len() as u64;
         // Where a cell is larger than a window, a window may be traced through and through.
         let cell = plan.seeds.min(WINDOW_RUNS);
         let traces = measured * (options.trace.min(cell) * size_of::<Measured>() as u64).div_ceil(cell);
         let parameters = if options.save_params { program.shape.parameters() } else { 0 };
         let fixed = size_of::<Run>() + size_of::<RunResult>() + 2 * parameters * size_of::<f32>();
-        let bytes = fixed as u64 + measured * size_of::<Symmetry>() as u64 + traces;
-        (placement.runs_per_batch as u64).min(WINDOW_RUNS).min(WINDOW_BYTES / bytes).max(1)
+        fixed as u64 + measured * size_of::<Symmetry>() as u64 + traces
     };
-    plan.programs.iter().zip(placements).map(limit).collect()
+    let bytes = plan.programs.iter().map(bytes_per_run).max().unwrap_or(1);
+    let all = (WINDOW_BYTES / bytes).clamp(1, WINDOW_RUNS);
+    let of_program = placements.iter().map(|placement| (placement.runs_per_batch as u64).clamp(1, all));
+    Limits { all, of_program: of_program.collect() }
 }
 
-/// The number of windows that an undisturbed sweep takes, with at most `limits` runs by program in one.
-pub fn windows(plan: &Plan, limits: &[u64]) -> u64 {
+/// The number of windows that an undisturbed sweep takes.
+pub fn windows(plan: &Plan, limits: &Limits) -> u64 {
     /// Windows that are counted one by one; of more, the number is told from these.
     const COUNTED: u64 = 10_000;
     let (mut first, mut count) = (0, 0);
@@ -119,10 +130,10 @@ pub fn windows(plan: &Plan, limits: &[u64]) -> u64 {
     count
 }
 
-/// The longest window from run `first` on in which no program has more runs than its limit.
-fn window(plan: &Plan, first: u64, limits: &[u64]) -> Range<u64> {
-    let last = plan.runs().min(first + WINDOW_RUNS);
-    let mut room = limits.to_vec();
+/// The longest window from run `first` on within the limits.
+fn window(plan: &Plan, first: u64, limits: &Limits) -> Range<u64> {
+    let last = plan.runs().min(first + limits.all);
+    let mut room = limits.of_program.clone();
     let mut end = first;
     for (cell, seeds) in plan.stretches(first..last) {
         let room = &mut room[plan.cells[cell].program];
@@ -141,10 +152,9 @@ fn window(plan: &Plan, first: u64, limits: &[u64]) -> Range<u64> {
 struct Sweep<'a> {
     plan: &'a Plan,
     options: Options,
-    /// Of each program.
+    /// Measured steps of each program.
     measured: Vec<Vec<u32>>,
-    /// Of each program, the most runs in a window.
-    limits: Vec<u64>,
+    limits: Limits,
     watch: &'a Watch<'a>,
 }
 
