@@ -8,7 +8,7 @@ use crate::adapter;
 /// What the rung says of an engine whose shaders are edited.
 fn climbed(rung: &str, edit: fn(&str, String) -> String) -> Option<Rung> {
     // Short dispatches, so that what is lost between two of them shows.
-    let options = Options { edit_shader: Some(edit), steps_per_dispatch: Some(3), ..Options::default() };
+    let options = Options { edit_shader: Some(edit), steps_per_dispatch: Some(1), ..Options::default() };
     let mut engine = adapter::gpu_with(options)?;
     let options = verify::Options { quick: true, threads: Some(2), ..verify::Options::default() };
     let check = rungs::find(rung).expect("a rung of this name");
@@ -49,7 +49,7 @@ mutants! {
     register_does_a_step_too_few: "train_register",
         |source| source.replace("go = t < dispatch", "go = t + 1u < dispatch"), caught by "steps-counted";
     register_skips_a_step_but_counts_it: "train_register",
-        |source| source.replace("var go = true;", "var go = true; if t == 3u { t = 4u; }"), caught by "optimizers";
+        |source| source.replace("var go = true;", "var go = true; if t == 1u { t = 2u; }"), caught by "optimizers";
     register_solves_a_step_late: "train_register",
         |source| source.replace("solve_step = t;", "solve_step = t + 1u;").replace("Word(t))", "Word(t + 1u))"),
         caught by "steps-counted";
