@@ -58,7 +58,8 @@ struct Dispatch {
     measurement: u32,
     // How many runs are traced.
     traced: u32,
+    // Always 0, which no compiler knows.
+    zero: u32,
     reserved_0: u32,
     reserved_1: u32,
-    reserved_2: u32,
 }

@@ -74,9 +74,10 @@ shared! {
         last: u32,
         measurement: u32,
         traced: u32,
+        // Always 0, which no compiler knows.
+        zero: u32,
         reserved_0: u32,
         reserved_1: u32,
-        reserved_2: u32,
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a program to WGSL: which kernel, and its source.
 
+use std::collections::HashSet;
+
 use minijinja::{Environment, Value, context};
 
 use crate::engine::{Criterion, EngineError, Program};
@@ -9,6 +11,9 @@ use crate::net::{Activation, Layer, Optimizer};
 const REGISTER_WIDTH: usize = 32;
 /// Parameters × samples up to which samples are written out one by one.
 const UNROLLED: usize = 640;
+/// Different numbers in the data up to which samples are written out: a GPU keeps them in scalar registers, of
+/// which it has about a hundred.
+const LITERALS: usize = 64;
 /// Floats that fit in the 16 KiB of workgroup memory that WebGPU promises, less a number per invocation and
 /// what else lies there.
 const WORKGROUP_FLOATS: usize = 4096 - 256 - 32;
@@ -73,7 +78,7 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
     let measure_iterations = (samples + 1) * (1 + pair_iterations) + widest * widest * (widest + 1);
     let in_registers = parameters <= target.register_parameters && widest <= REGISTER_WIDTH;
     if in_registers && measure_iterations as u64 <= LOOP_ITERATIONS {
-        let unrolled = parameters * samples <= UNROLLED;
+        let unrolled = parameters * samples <= UNROLLED && literals(program) <= LITERALS;
         let reason = format!(
             "its {parameters} parameters fit in registers; {samples} samples {}",
             if unrolled { "written out" } else { "in a loop" }
@@ -177,6 +182,12 @@ fn function(activation: Activation) -> &'static str {
 /// Pairs of different units.
 fn pairs(units: usize) -> usize {
     units * units.saturating_sub(1) / 2
+}
+
+/// Different numbers in the data.
+fn literals(program: &Program) -> usize {
+    let numbers = program.data.x.iter().chain(&program.data.y);
+    numbers.map(|number| number.to_bits()).collect::<HashSet<_>>().len()
 }
 
 /// A WGSL literal that reads back to the same f32.
