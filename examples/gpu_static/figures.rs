@@ -1,5 +1,8 @@
 //! One row per compiled kernel: what a GPU would be given.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use symbreak::engine::gpu::shader::{self, Kind, Target};
@@ -27,7 +30,8 @@ pub struct Figures {
     pub scratch_bytes: u64,
     /// Workgroup memory in bytes.
     pub shared_bytes: u64,
-    /// Waves that share one SIMD unit: the more, the more latency is hidden.
+    /// Waves that share one SIMD unit: the more, the more latency is hidden. On RDNA (navi10 and later) the driver
+    /// counts a wave of 64 invocations as two.
     pub waves: u64,
     /// Instructions of the whole program.
     pub instructions: u64,
@@ -42,63 +46,89 @@ pub struct Figures {
     pub device: String,
 }
 
-/// A kernel's source and what became of it.
-pub struct Compiled {
-    /// The row.
-    pub figures: Figures,
-    /// What was compiled.
-    pub wgsl: String,
-    /// Disassembly, where the driver gives one.
-    pub assembly: Option<String>,
+/// A kernel that is to be compiled.
+struct Source<'a> {
+    case: &'a str,
+    shader: &'static str,
+    kernel: &'static str,
+    wgsl: String,
+    /// Passes of the loop inside the loop over steps, where they are known.
+    inner: Option<u64>,
 }
 
-/// Compiles both kernels of every case, as the engine would choose them on a GPU with this limit.
+/// Compiles both kernels of every case, as the engine would choose them on a GPU with this limit; what has the
+/// same source as one before is left out. Sources and disassemblies are written into the folder `dump`.
 ///
 /// # Errors
-/// Where the engine refuses a case or the driver a kernel.
-pub fn compile(compiler: &Compiler, cases: &[Case], target: Target) -> Result<Vec<Compiled>> {
-    let both: Result<Vec<_>> = cases.par_iter().map(|case| compile_case(compiler, case, target)).collect();
-    Ok(both?.into_iter().flatten().collect())
-}
-
-fn compile_case(compiler: &Compiler, case: &Case, target: Target) -> Result<[Compiled; 2]> {
-    let kernel = shader::kernel(&case.program, target).with_context(|| case.name.clone())?;
-    let (name, inner) = match kernel.kind {
-        // One pass over steps, and what is left of them over samples.
-        Kind::Register => ("register", Some(kernel.iterations_per_step - 1)),
-        Kind::Workgroup => ("workgroup", None),
-    };
-    let row = |shader: &str, wgsl: String, inner: Option<u64>| {
-        let what = || format!("{} {shader}", case.name);
-        let executable = compiler.compile(&wgsl).with_context(what)?;
-        let figures = Figures {
-            case: case.name.clone(),
-            shader: shader.into(),
-            kernel: name.into(),
-            vgprs: statistic(&executable, "VGPRs")?,
-            sgprs: statistic(&executable, "SGPRs")?,
-            spilled: statistic(&executable, "Spilled VGPRs")? + statistic(&executable, "Spilled SGPRs")?,
-            scratch_bytes: statistic(&executable, "Scratch size")?,
-            shared_bytes: statistic(&executable, "LDS size")?,
-            waves: statistic(&executable, "Subgroups per SIMD")?,
-            instructions: statistic(&executable, "Instructions")?,
-            instructions_per_net_step: match (&executable.assembly, inner) {
-                (Some(text), Some(inner)) => per_net_step(&executable, text, inner).with_context(what)?,
-                _ => None,
-            },
-            code_bytes: statistic(&executable, "Code size")?,
-            driver: compiler.driver.clone(),
-            device: compiler.device_name.clone(),
+/// Where the engine refuses a case, the driver a kernel, or the system a file.
+pub fn compile(
+    compiler: &Compiler,
+    cases: &[Case],
+    target: Target,
+    dump: Option<&Path>,
+) -> Result<Vec<Figures>> {
+    let mut sources = Vec::new();
+    for case in cases {
+        let kernel = shader::kernel(&case.program, target).with_context(|| case.name.clone())?;
+        let (name, inner) = match kernel.kind {
+            // One pass over steps, and what is left of them over samples.
+            Kind::Register => ("register", Some(kernel.iterations_per_step - 1)),
+            Kind::Workgroup => ("workgroup", None),
         };
-        Ok::<_, anyhow::Error>(Compiled { figures, wgsl, assembly: executable.assembly })
-    };
-    Ok([row("train", kernel.train, inner)?, row("measure", kernel.measure, None)?])
+        let source = |shader, wgsl, inner| Source { case: &case.name, shader, kernel: name, wgsl, inner };
+        sources.push(source("train", kernel.train, inner));
+        sources.push(source("measure", kernel.measure, None));
+    }
+    let mut seen = HashSet::new();
+    sources.retain(|source| seen.insert(source.wgsl.clone()));
+    sources
+        .into_par_iter()
+        .map(|source| {
+            let what = format!("{}, {}", source.case, source.shader);
+            compile_one(compiler, source, dump).context(what)
+        })
+        .collect()
 }
 
-fn per_net_step(executable: &Executable, text: &str, inner: u64) -> Result<Option<u64>> {
+fn compile_one(compiler: &Compiler, source: Source<'_>, dump: Option<&Path>) -> Result<Figures> {
+    let executable = compiler.compile(&source.wgsl)?;
+    if let Some(folder) = dump {
+        let name = format!("{} {}", source.case, source.shader).replace(", ", " ").replace(' ', "_");
+        let write = |ending: &str, text: &str| {
+            let path = folder.join(format!("{name}.{ending}"));
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write("wgsl", &source.wgsl)?;
+        write("s", executable.assembly.as_deref().unwrap_or_default())?;
+    }
+    let count = |name| statistic(&executable, name);
+    Ok(Figures {
+        case: source.case.into(),
+        shader: source.shader.into(),
+        kernel: source.kernel.into(),
+        vgprs: count("VGPRs")?,
+        sgprs: count("SGPRs")?,
+        spilled: count("Spilled VGPRs")? + count("Spilled SGPRs")?,
+        scratch_bytes: count("Scratch size")?,
+        shared_bytes: count("LDS size")?,
+        waves: count("Subgroups per SIMD")?,
+        instructions: count("Instructions")?,
+        instructions_per_net_step: match (&executable.assembly, source.inner) {
+            (Some(text), Some(inner)) => per_net_step(count("Instructions")?, text, inner)?,
+            _ => None,
+        },
+        code_bytes: count("Code size")?,
+        driver: compiler.driver.clone(),
+        device: compiler.device_name.clone(),
+    })
+}
+
+fn per_net_step(counted: u64, text: &str, inner: u64) -> Result<Option<u64>> {
     let (instructions, loops) = assembly::read(text);
-    let said = statistic(executable, "Instructions")?;
-    ensure!(instructions as u64 == said, "read {instructions} instructions where the driver counts {said}");
+    ensure!(
+        instructions as u64 == counted,
+        "the disassembly has {instructions} instructions, the driver counts {counted}"
+    );
     Ok(assembly::per_pass(&loops, inner))
 }
 
@@ -106,6 +136,6 @@ fn statistic(executable: &Executable, name: &str) -> Result<u64> {
     let found = executable.statistics.iter().find(|(known, _)| known == name);
     let names = || executable.statistics.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     found
-        .map(|(_, value)| *value as u64)
+        .map(|&(_, value)| value as u64)
         .with_context(|| format!("the driver does not count {name:?}, only {}", names()))
 }

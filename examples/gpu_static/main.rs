@@ -9,13 +9,14 @@ mod cases;
 mod figures;
 mod radv;
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use figures::Compiled;
+use figures::Figures;
 use symbreak::engine::gpu::shader::Target;
 
 /// Compiles the kernels for AMD hardware through Mesa's RADV on null hardware; nothing runs.
@@ -39,65 +40,48 @@ struct Arguments {
     dump: Option<PathBuf>,
 }
 
-/// Set in the process that compiles.
-const MARK: &str = "SYMBREAK_GPU_STATIC";
-
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    if std::env::var_os(MARK).is_none() {
-        let driver = arguments.driver.or_else(radv::find).context(
-            "RADV is not installed (Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1), or name its \
-            radeon_icd….json with --driver",
-        )?;
-        // The environment of a process is safe to set only before it starts.
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(std::env::args_os().skip(1)).env(MARK, "1");
-        let status = command.envs(radv::environment(driver, &arguments.family)).status()?;
+    if !radv::named() {
+        let driver = arguments.driver.or_else(radv::find).context(radv::ABSENT)?;
+        let status = radv::again(driver, &arguments.family)?.args(std::env::args_os().skip(1)).status()?;
+        let family = &arguments.family;
+        ensure!(
+            status.code().is_some(),
+            "the driver gave up ({status}): does it know {family:?} (--family)?"
+        );
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let mut cases: Vec<_> = cases::bench().into_iter().chain(cases::border()).collect();
+    let mut cases = cases::all();
     if let Some(text) = &arguments.only {
         cases.retain(|case| case.name.contains(text));
-        ensure!(!cases.is_empty(), "no case has {text:?} in its name");
+        ensure!(!cases.is_empty(), "no case has {text:?} in its name (--only)");
+    }
+    if let Some(folder) = &arguments.dump {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let compiler = radv::Compiler::open()?;
-    let compiled = figures::compile(&compiler, &cases, Target::HARDWARE)?;
-    if let Some(folder) = &arguments.dump {
-        dump(folder, &compiled)?;
-    }
+    let rows = figures::compile(&compiler, &cases, Target::HARDWARE, arguments.dump.as_deref())?;
+    let mut out = std::io::stdout();
     if arguments.json {
-        println!("{}", json(&compiled)?);
+        let lines: Result<Vec<_>, _> = rows.iter().map(serde_json::to_string).collect();
+        writeln!(out, "[\n{}\n]", lines?.join(",\n"))?;
     } else {
-        println!("{}, {}", compiler.device_name, compiler.driver);
-        println!("{}", table(&compiled));
+        writeln!(out, "{}, {}", compiler.device_name, compiler.driver)?;
+        for line in table(&rows).lines() {
+            writeln!(out, "{}", line.trim_end())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn json(compiled: &[Compiled]) -> Result<String> {
-    let rows: Result<Vec<_>, _> = compiled.iter().map(|one| serde_json::to_string(&one.figures)).collect();
-    Ok(format!("[\n{}\n]", rows?.join(",\n")))
-}
-
-fn dump(folder: &std::path::Path, compiled: &[Compiled]) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    for Compiled { figures, wgsl, assembly } in compiled {
-        let name = format!("{} {}", figures.case, figures.shader).replace([' ', ','], "_");
-        std::fs::write(folder.join(format!("{name}.wgsl")), wgsl)?;
-        if let Some(text) = assembly {
-            std::fs::write(folder.join(format!("{name}.s")), text)?;
-        }
-    }
-    Ok(())
-}
-
-fn table(compiled: &[Compiled]) -> Table {
+fn table(rows: &[Figures]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let numbers =
         ["VGPRs", "SGPRs", "spilled", "scratch", "shared", "waves", "instructions", "a net-step", "bytes"];
     table.set_header(["case", "shader", "kernel"].into_iter().chain(numbers));
-    for Compiled { figures, .. } in compiled {
+    for figures in rows {
         let step = figures.instructions_per_net_step.map_or_else(|| "-".into(), |count| count.to_string());
         let numbers = [
             figures.vgprs,

@@ -4,14 +4,19 @@
 //! wgpu cannot open such a device, so this goes through plain Vulkan. What lies before the driver is what
 //! wgpu does: the same SPIR-V writer with the same run-time checks, the same bindings, robust buffers.
 
-use std::ffi::{CStr, OsString};
+use std::ffi::CStr;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use ash::{Device, Entry, Instance, ext, khr, vk};
 
 /// Where drivers register themselves, in the order of the Vulkan loader.
 const FOLDERS: [&str; 3] = ["/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d"];
+
+/// What to do where [`find`] finds nothing.
+pub const ABSENT: &str = "RADV, Mesa's Vulkan driver for AMD GPUs, is not installed (Debian and Ubuntu: apt-get install \
+    mesa-vulkan-drivers libvulkan1; Fedora: mesa-vulkan-drivers vulkan-loader; Arch: vulkan-radeon)";
 
 /// The registration of RADV for this processor, if it is installed.
 pub fn find() -> Option<PathBuf> {
@@ -23,15 +28,25 @@ pub fn find() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// What a process must have in its environment before it opens a [`Compiler`]: the driver and the loader read
-/// it when an instance is made.
-pub fn environment(driver: PathBuf, family: &str) -> [(&'static str, OsString); 3] {
-    [
-        ("VK_DRIVER_FILES", driver.into()),
-        ("RADV_FORCE_FAMILY", family.into()),
-        // Without a window system Mesa's layer that sorts adapters complains on standard error.
-        ("NODEVICE_SELECT", "1".into()),
-    ]
+/// Set in a process whose environment names the driver.
+const MARK: &str = "SYMBREAK_NULL_HARDWARE";
+
+/// Whether this process was made by [`again`].
+pub fn named() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
+/// This program again, with the driver and a family of GPUs named in its environment, without arguments. The
+/// loader and the driver read it there, and a process can only change its own safely before it starts.
+///
+/// # Errors
+/// Where the system does not say which program this is.
+pub fn again(driver: PathBuf, family: &str) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(MARK, "1").env("VK_DRIVER_FILES", driver).env("RADV_FORCE_FAMILY", family);
+    // Without a window system Mesa's layer that sorts adapters complains on standard error.
+    command.env("NODEVICE_SELECT", "1");
+    Ok(command)
 }
 
 /// The driver with its device of null hardware.
@@ -56,7 +71,7 @@ pub struct Executable {
 }
 
 impl Compiler {
-    /// Opens the first device of the driver that [`environment`] names.
+    /// Opens the first device of the driver that the environment names.
     ///
     /// # Errors
     /// Where there is no Vulkan loader or driver, or the driver does not know the family.
@@ -67,7 +82,10 @@ impl Compiler {
         let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_3);
         let create = vk::InstanceCreateInfo::default().application_info(&application);
         // SAFETY: everything that `create` points to lives until the call returns.
-        let instance = unsafe { entry.create_instance(&create, None) }.context("no Vulkan driver")?;
+        let instance = unsafe { entry.create_instance(&create, None) }.with_context(|| {
+            let file = std::env::var("VK_DRIVER_FILES").unwrap_or_default();
+            format!("{file:?} is not the registration of a Vulkan driver (--driver)")
+        })?;
         // SAFETY: the instance was just made.
         let devices = unsafe { instance.enumerate_physical_devices() }?;
         let Some(&physical) = devices.first() else {

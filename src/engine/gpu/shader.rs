@@ -30,16 +30,18 @@ pub const LOOP_ITERATIONS: u64 = 60_000;
 pub struct Target {
     /// Parameters that a network may have to live in registers.
     pub register_parameters: usize,
+    /// Registers that an invocation has.
+    pub registers: usize,
     /// Invocations that share a network which does not.
     pub lanes: usize,
 }
 
 impl Target {
     /// A GPU: few registers, wide workgroups.
-    pub const HARDWARE: Target = Target { register_parameters: 64, lanes: 64 };
+    pub const HARDWARE: Target = Target { register_parameters: 64, registers: 256, lanes: 64 };
     /// A processor posing as one: registers spill cheaply, and a barrier costs nothing only where the
     /// workgroup is a single vector.
-    pub const SOFTWARE: Target = Target { register_parameters: 160, lanes: 8 };
+    pub const SOFTWARE: Target = Target { register_parameters: 160, registers: usize::MAX, lanes: 8 };
 }
 
 /// One of the two ways to train on a device.
@@ -76,8 +78,8 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
     // Seeing each sample, then comparing and grouping: loops of one invocation in one measurement.
     let pair_iterations: usize = shape.hidden.iter().map(|&units| units + pairs(units)).sum();
     let measure_iterations = (samples + 1) * (1 + pair_iterations) + widest * widest * (widest + 1);
-    let in_registers = parameters <= target.register_parameters && widest <= REGISTER_WIDTH;
-    if in_registers && measure_iterations as u64 <= LOOP_ITERATIONS {
+    let fits = parameters <= target.register_parameters && registers(program) <= target.registers;
+    if fits && widest <= REGISTER_WIDTH && measure_iterations as u64 <= LOOP_ITERATIONS {
         let unrolled = parameters * samples <= UNROLLED && literals(program) <= LITERALS;
         let reason = format!(
             "its {parameters} parameters fit in registers; {samples} samples {}",
@@ -119,6 +121,11 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
             "its {parameters} parameters are more than the {} that fit in registers",
             target.register_parameters
         )
+    } else if registers(program) > target.registers {
+        format!(
+            "its {parameters} parameters and what comes with them are more than the {} registers of an invocation",
+            target.registers
+        )
     } else {
         format!("a layer of {widest} units on {samples} samples is too much for one invocation to compare")
     };
@@ -136,6 +143,15 @@ fn too_large(what: String) -> EngineError {
     EngineError::Unsupported(format!(
         "this network is too large for the gpu engine: {what}; try --backend cpu"
     ))
+}
+
+/// Registers of one invocation of the register kernel, about: every parameter with its gradient and what the
+/// optimizer keeps, four or five numbers a unit, the inputs of a sample. As AMD's compiler has it:
+/// `cargo run --example gpu_static`.
+fn registers(program: &Program) -> usize {
+    let shape = &program.shape;
+    let units = shape.hidden.iter().sum::<usize>() + shape.outputs;
+    (2 + program.optimizer.slots()) * shape.parameters() + 9 * units / 2 + shape.inputs
 }
 
 /// Loop iterations of the busiest invocation in one step of training and in one measurement, at most.
