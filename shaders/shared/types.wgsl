@@ -60,6 +60,7 @@ struct Dispatch {
     traced: u32,
     // 1: only traced runs are measured.
     traced_only: u32,
-    reserved_1: u32,
-    reserved_2: u32,
+    // Always 0, which no compiler knows.
+    zero: u32,
+    reserved: u32,
 }

@@ -75,8 +75,8 @@ shared! {
         measurement: u32,
         traced: u32,
         traced_only: u32,
-        reserved_1: u32,
-        reserved_2: u32,
+        zero: u32,
+        reserved: u32,
     }
 }
 

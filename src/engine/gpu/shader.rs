@@ -1,5 +1,6 @@
 //! From a program to WGSL: which kernel, and its source.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use minijinja::{Environment, Value, context};
@@ -29,6 +30,11 @@ pub const LOOP_ITERATIONS: u64 = 60_000;
 pub struct Target {
     /// Parameters that a network may have to live in registers.
     pub register_parameters: usize,
+    /// Registers that an invocation has.
+    pub registers: usize,
+    /// Registers that its neighbours share with it, for data and truth values: a GPU has about a hundred, and needs
+    /// some for itself.
+    pub scalars: usize,
     /// Parameters up to which an invocation trains two networks: each waits for its own chain of sums, exponentials
     /// and divisions, and a processor has too few invocations in flight to hide that.
     pub paired_parameters: usize,
@@ -38,10 +44,17 @@ pub struct Target {
 
 impl Target {
     /// A GPU: few registers, wide workgroups.
-    pub const HARDWARE: Target = Target { register_parameters: 64, paired_parameters: 0, lanes: 64 };
+    pub const HARDWARE: Target =
+        Target { register_parameters: 64, registers: 256, scalars: 64, paired_parameters: 0, lanes: 64 };
     /// A processor posing as one: registers spill cheaply, and a barrier costs nothing only where the
     /// workgroup is a single vector.
-    pub const SOFTWARE: Target = Target { register_parameters: 160, paired_parameters: 20, lanes: 8 };
+    pub const SOFTWARE: Target = Target {
+        register_parameters: 160,
+        registers: usize::MAX,
+        scalars: usize::MAX,
+        paired_parameters: 20,
+        lanes: 8,
+    };
 }
 
 /// One of the two ways to train on a device.
@@ -132,15 +145,11 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
     // Seeing each sample, then comparing and grouping: loops of one invocation in one measurement.
     let pair_iterations: usize = shape.hidden.iter().map(|&units| units + pairs(units)).sum();
     let measure_iterations = (samples + 1) * (1 + pair_iterations) + widest * widest * (widest + 1);
-    let in_registers = parameters <= target.register_parameters && widest <= REGISTER_WIDTH;
-    if in_registers && measure_iterations as u64 <= LOOP_ITERATIONS / 2 + LOOP_ITERATIONS / 4 {
-        let unrolled = parameters * samples <= UNROLLED;
-        let group = match unrolled {
-            true => samples,
-            false => [4, 2].into_iter().find(|group| samples.is_multiple_of(*group)).unwrap_or(1),
-        };
-        let networks = if parameters <= target.paired_parameters { 2 } else { 1 };
-        let dimensions = Registers { group, networks };
+    let dimensions = registers(program, target);
+    let measurable = measure_iterations as u64 <= LOOP_ITERATIONS / 4 * 3;
+    if let Some(dimensions) = dimensions.filter(|_| widest <= REGISTER_WIDTH && measurable) {
+        let Registers { group, networks } = dimensions;
+        let unrolled = group == samples;
         // A state that only a look can judge takes one iteration for the look and one for the step.
         let task = if unrolled { 0 } else { samples / group };
         return Ok(Kernel {
@@ -183,6 +192,11 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
             "its {parameters} parameters are more than the {} that fit in registers",
             target.register_parameters
         )
+    } else if dimensions.is_none() {
+        format!(
+            "its {parameters} parameters and what comes with them are more than the {} registers of an invocation",
+            target.registers
+        )
     } else {
         format!("a layer of {widest} units on {samples} samples is too much for one invocation to compare")
     };
@@ -199,6 +213,45 @@ fn too_large(what: String) -> EngineError {
     EngineError::Unsupported(format!(
         "this network is too large for the gpu engine: {what}; try --backend cpu"
     ))
+}
+
+/// How a register kernel would take a program, if its registers suffice: all samples at once, or the largest group of
+/// them that leaves room. What is counted is what AMD's compiler keeps: every parameter with what the optimizer
+/// keeps for it, h and the slope of every hidden unit on every sample of the group, and, with samples in a loop, the
+/// sums of the gradients or the distances of pairs of units. `cargo run --example gpu_static` shows how it fits.
+fn registers(program: &Program, target: Target) -> Option<Registers> {
+    let (shape, samples) = (&program.shape, program.data.samples());
+    let parameters = shape.parameters();
+    if parameters > target.register_parameters {
+        return None;
+    }
+    let hidden: usize = shape.hidden.iter().sum();
+    let kept = (1 + program.optimizer.slots()) * parameters + 40;
+    let networks = if parameters <= target.paired_parameters { 2 } else { 1 };
+    // Whether z > 0 is kept for the slope, in two scalar registers and some to work with.
+    let truths = if shape.activation == Activation::Relu { 9 * hidden / 4 } else { 0 };
+    let written_out = kept + 2 * samples * (hidden + shape.outputs);
+    let fits = written_out <= target.registers && (samples * truths).max(literals(program)) <= target.scalars;
+    if fits && parameters * samples <= UNROLLED {
+        return Some(Registers { group: samples, networks });
+    }
+    let sums = parameters.max(shape.hidden.iter().map(|&units| pairs(units)).sum());
+    let data = shape.inputs + shape.outputs;
+    let fits = |group: &usize| {
+        let vectors = kept + sums + group * (2 * (hidden + shape.outputs) + data);
+        let scalars = group * truths.max(data);
+        samples.is_multiple_of(*group)
+            && vectors <= target.registers
+            && (scalars <= target.scalars || *group == 1)
+    };
+    let group = [4, 2, 1].into_iter().find(fits)?;
+    Some(Registers { group, networks })
+}
+
+/// Different numbers in the data.
+fn literals(program: &Program) -> usize {
+    let numbers = program.data.x.iter().chain(&program.data.y);
+    numbers.map(|number| number.to_bits()).collect::<HashSet<_>>().len()
 }
 
 /// Loop iterations of the busiest invocation in one step of training and in one measurement, at most.

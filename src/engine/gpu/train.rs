@@ -151,9 +151,11 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     for first in (0..batch.runs.len()).step_by(PART) {
         let part = Part::begin(&job, spare, first..batch.runs.len().min(first + PART))?;
         let mut before = ended.take();
-        let now = part.go(&mut pace, watch, &mut || match before.take() {
-            Some(before) => Ok(spare.push(before.collect(&mut trained)?)),
-            None => Ok(()),
+        let now = part.go(&mut pace, watch, &mut || {
+            if let Some(before) = before.take() {
+                spare.push(before.collect(&mut trained)?);
+            }
+            Ok(())
         })?;
         ended = Some(now);
     }
@@ -179,10 +181,9 @@ impl Pace {
         })
     }
 
-    /// Learns from a dispatch. Not eight times more at once: short ones are mostly overhead.
+    /// Learns from a dispatch.
     fn learn(&mut self, networks: usize, steps: u32, seconds: f64) {
-        let seen = networks as f64 * f64::from(steps) / seconds.max(1e-6);
-        self.rate = Some(seen);
+        self.rate = Some(networks as f64 * f64::from(steps) / seconds.max(1e-6));
     }
 }
 
