@@ -5,10 +5,9 @@ const NONE = 0xffffffffu;
 // Magnitude bits of the f32 nearest 1e30. Greater bits are greater magnitudes, infinities and NaN included:
 // an integer comparison, because tests for NaN may be optimized away.
 const DIVERGED = 0x7149F2CAu;
-
-fn magnitude(value: f32) -> u32 {
-    return bitcast<u32>(value) & 0x7fffffffu;
-}
+// Bits of 1e29: what is not negative and has no more is a sum of squares in which none can be beyond DIVERGED, nor
+// infinite, nor NaN.
+const SUSPECT = 0x6FA18F08u;
 
 // The settings of one run.
 struct Run {
@@ -35,7 +34,8 @@ struct State {
     measured: u32,
 }
 
-// The measures of one run at one step. `symmetry`: 0 symmetric, 1 partial, 2 broken, 3 none.
+// The measures of one run at one step. `symmetry`: 0 symmetric, 1 partial, 2 broken, 3 none. `mark`: index of the
+// measured step, plus one: a measurement that was never made has none.
 struct Measured {
     loss: f32,
     error: f32,
@@ -44,7 +44,7 @@ struct Measured {
     gap: f32,
     distinct: u32,
     symmetry: u32,
-    reserved: u32,
+    mark: u32,
 }
 
 // What one dispatch does.
@@ -52,13 +52,15 @@ struct Dispatch {
     networks: u32,
     // Runs are taken to this step …
     target_step: u32,
-    // … and where this is 1, the state there is checked too: the end of training.
+    // … and where this is 1, the state there is checked too: the end of training. (Workgroup kernel)
     last: u32,
     // Index of the measured step that a measurement is for.
     measurement: u32,
     // How many runs are traced.
     traced: u32,
-    reserved_0: u32,
-    reserved_1: u32,
-    reserved_2: u32,
+    // 1: only traced runs are measured.
+    traced_only: u32,
+    // Always 0, which no compiler knows.
+    zero: u32,
+    reserved: u32,
 }

@@ -53,7 +53,7 @@ fn the_unedited_kernels_pass() {
 #[test]
 fn a_loop_that_ends_early_is_caught() {
     let edit: fn(&str, String) -> String = |name, source| match name.starts_with("train") {
-        true => replaced(&source, "t < end;", "t < min(end, 100u);"),
+        true => replaced(&source, "dispatch.target_step", "min(dispatch.target_step, 100u)"),
         false => source,
     };
     caught(edit, &["did 100 of 300 steps", "--backend cpu"]);
@@ -62,7 +62,10 @@ fn a_loop_that_ends_early_is_caught() {
 #[test]
 fn steps_that_are_not_counted_are_caught() {
     let edit: fn(&str, String) -> String = |name, source| match name.starts_with("train") {
-        true => replaced(&source, "states[n] = state;", ""),
+        true => {
+            let last = if name.contains("workgroup") { "states[n] = state;" } else { "states[n0] = state0;" };
+            replaced(&source, last, "")
+        }
         false => source,
     };
     caught(edit, &["did 0 of 300 steps"]);
@@ -70,9 +73,14 @@ fn steps_that_are_not_counted_are_caught() {
 
 #[test]
 fn a_measurement_that_is_not_made_is_caught() {
-    let edit: fn(&str, String) -> String = |name, source| match name.starts_with("measure") {
-        true => replaced(&source, "= state.measured + 1u;", "= min(state.measured + 1u, 7u);"),
-        false => source,
+    let edit: fn(&str, String) -> String = |name, source| match name {
+        "measure_workgroup.wgsl.jinja" => {
+            replaced(&source, "= state.measured + 1u;", "= min(state.measured + 1u, 7u);")
+        }
+        "train_register.wgsl.jinja" => {
+            replaced(&source, ".measured = m + 1u;", ".measured = min(m + 1u, 7u);")
+        }
+        _ => source,
     };
     caught(edit, &["7 of ", "measurements"]);
 }

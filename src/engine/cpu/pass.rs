@@ -200,7 +200,8 @@ macro_rules! blocks {
     }};
 }
 
-/// Vector by vector: copies of whole rows become calls.
+/// Vector by vector, from registers.
+#[expect(clippy::manual_memcpy, reason = "copies of whole rows become calls")]
 #[inline(always)]
 fn write_rows<V: Lanes>(to: &mut [Row<V>], from: &[Row<V>]) {
     for (to, from) in to.iter_mut().zip(from) {

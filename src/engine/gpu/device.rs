@@ -1,5 +1,6 @@
 //! Adapters, the device, buffers and pipelines.
 
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use super::Options;
@@ -191,10 +192,16 @@ impl Gpu {
         source: &str,
         storage: &[bool],
     ) -> Result<wgpu::ComputePipeline, EngineError> {
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let described = wgpu::ShaderModuleDescriptor {
             label: Some(name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
+        };
+        let checks =
+            wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
+        // SAFETY: every loop of every shader ends: its counter runs up to a number that is fixed before the loop, or,
+        // in the outer loop of the register kernel, each turn but the last takes `t` at least a step nearer to its end.
+        // Reads and writes stay checked.
+        let module = unsafe { self.device.create_shader_module_trusted(described, checks) };
         let entry = |binding: u32, ty| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -226,25 +233,49 @@ impl Gpu {
         Ok(pipeline)
     }
 
-    /// A buffer with contents. Never empty: a binding needs some bytes.
+    /// A storage buffer of `bytes` zeros. Never empty: a binding needs some bytes.
+    pub fn storage(&self, label: &str, bytes: u64) -> wgpu::Buffer {
+        self.empty(label, bytes, wgpu::BufferUsages::STORAGE)
+    }
+
+    /// A uniform buffer of `bytes` zeros.
+    pub fn uniform(&self, label: &str, bytes: u64) -> wgpu::Buffer {
+        self.empty(label, bytes, wgpu::BufferUsages::UNIFORM)
+    }
+
+    fn empty(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(64).next_multiple_of(4),
+            usage: usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// A buffer with contents.
     pub fn buffer(
         &self,
         label: &str,
         contents: &[u8],
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, EngineError> {
-        let size = (contents.len() as u64).max(32);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size,
-            usage: usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        });
+        let buffer = self.empty(label, contents.len() as u64, usage);
         if !contents.is_empty() {
             self.queue.write_buffer(&buffer, 0, contents);
         }
         self.healthy()?;
         Ok(buffer)
+    }
+
+    /// Runs a pipeline once on buffers of its own, for drivers that compile at the first dispatch. `storage` as in
+    /// [`Gpu::compile`]. The shader must return at once where its uniform buffer holds zeros.
+    pub fn warm_up(&self, pipeline: &wgpu::ComputePipeline, storage: &[bool]) -> Result<(), EngineError> {
+        let uniform = self.uniform("uniform", 64);
+        let (read, written) = (self.storage("read", 64), self.storage("written", 64));
+        let mut buffers = vec![&uniform];
+        buffers.extend(storage.iter().map(|&writes| if writes { &written } else { &read }));
+        self.dispatch(pipeline, &self.bind(pipeline, &buffers), 1);
+        self.wait()
     }
 
     /// The buffers as the bind group of a pipeline, in the order of their bindings.
@@ -265,7 +296,12 @@ impl Gpu {
     }
 
     /// Queues one dispatch of `workgroups`, folded into two dimensions where one is too short.
-    pub fn dispatch(&self, pipeline: &wgpu::ComputePipeline, bindings: &wgpu::BindGroup, workgroups: u32) {
+    pub fn dispatch(
+        &self,
+        pipeline: &wgpu::ComputePipeline,
+        bindings: &wgpu::BindGroup,
+        workgroups: u32,
+    ) -> wgpu::SubmissionIndex {
         const MOST: u32 = 65_535;
         let rows = workgroups.div_ceil(MOST);
         let columns = workgroups.div_ceil(rows.max(1));
@@ -276,22 +312,38 @@ impl Gpu {
             pass.set_bind_group(0, bindings, &[]);
             pass.dispatch_workgroups(columns, rows, 1);
         }
+        self.queue.submit([encoder.finish()])
+    }
+
+    /// Queues the filling of buffers with zeros.
+    pub fn clear(&self, buffers: &[&wgpu::Buffer]) {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        buffers.iter().for_each(|buffer| encoder.clear_buffer(buffer, 0, None));
         self.queue.submit([encoder.finish()]);
     }
 
     /// Waits for everything that was queued.
     pub fn wait(&self) -> Result<(), EngineError> {
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Waits for one submission and those before it.
+    pub fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
+        self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+    }
+
+    fn poll(&self, until: wgpu::PollType) -> Result<(), EngineError> {
         self.device
-            .poll(wgpu::PollType::wait_indefinitely())
+            .poll(until)
             .map_err(|e| EngineError::Device(format!("{} failed: {e}", self.adapter.name)))?;
         self.healthy()
     }
 
-    /// The first `bytes` bytes of a buffer.
-    pub fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, count: usize) -> Result<Vec<T>, EngineError> {
+    /// Queues the download of the first `count` items of a buffer as it will be then.
+    pub fn download<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, count: usize) -> Download<T> {
         let bytes = (count * size_of::<T>()) as u64;
         if bytes == 0 {
-            return Ok(Vec::new());
+            return Download { staged: None, item: PhantomData };
         }
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),
@@ -301,14 +353,28 @@ impl Gpu {
         });
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
-        self.queue.submit([encoder.finish()]);
+        let submission = self.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Read, .., |_| ());
-        self.wait()?;
+        Download { staged: Some((staging, submission)), item: PhantomData }
+    }
+
+    /// What a download brought, once it is there.
+    pub fn fetch<T: bytemuck::Pod>(&self, download: Download<T>) -> Result<Vec<T>, EngineError> {
+        let Some((staging, submission)) = download.staged else { return Ok(Vec::new()) };
+        self.wait_for(submission)?;
         let view = staging.get_mapped_range(..).map_err(|e| {
             EngineError::Device(format!("{}: results cannot be read: {e}", self.adapter.name))
         })?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
+}
+
+/// Items on their way from the device.
+#[derive(Debug)]
+pub struct Download<T> {
+    /// `None` where there are no items.
+    staged: Option<(wgpu::Buffer, wgpu::SubmissionIndex)>,
+    item: PhantomData<T>,
 }
 
 fn no_device(options: &Options, found: &[String]) -> EngineError {

@@ -62,7 +62,7 @@ shared! {
         gap: f32,
         distinct: u32,
         symmetry: u32,
-        reserved: u32,
+        mark: u32,
     }
 }
 
@@ -74,9 +74,9 @@ shared! {
         last: u32,
         measurement: u32,
         traced: u32,
-        reserved_0: u32,
-        reserved_1: u32,
-        reserved_2: u32,
+        traced_only: u32,
+        zero: u32,
+        reserved: u32,
     }
 }
 

@@ -7,11 +7,12 @@ pub mod shader;
 mod train;
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use super::{Batch, Description, Engine, EngineError, Placement, Program, Trained, Watch, measured_steps};
 use device::Gpu;
 pub use device::{AdapterDescription, adapters};
-use shader::{Kernel, Kind, Target};
+use shader::{Kernel, Kind, Registers, Target};
 
 /// How the engine is opened.
 #[derive(Clone, Debug, Default)]
@@ -35,24 +36,86 @@ pub struct GpuEngine {
     gpu: Gpu,
     options: Options,
     pipelines: HashMap<String, wgpu::ComputePipeline>,
+    prepared: Vec<Prepared>,
+    /// Buffers of batches that are done.
+    spare: Vec<train::Buffers>,
+    compile_seconds: f64,
+}
+
+/// What a program's runs need, with weight decay or without.
+#[derive(Clone, Debug)]
+struct Prepared {
+    program: Program,
+    decay: bool,
+    kernel: Kernel,
+    train: wgpu::ComputePipeline,
+    measure: wgpu::ComputePipeline,
+    /// Updates that the device applies a second, of all networks together, as last seen.
+    net_steps_per_second: Option<f64>,
 }
 
 impl GpuEngine {
     /// Opens the best adapter that the options allow: a hardware GPU before a software one.
     pub fn new(options: Options) -> Result<Self, EngineError> {
-        Ok(GpuEngine { gpu: Gpu::open(&options)?, options, pipelines: HashMap::new() })
+        Ok(Self::on(Gpu::open(&options)?, options))
     }
 
     /// Opens every adapter that the options allow, hardware first.
     pub fn all(options: Options) -> Result<Vec<Self>, EngineError> {
         let gpus = Gpu::open_all(&options)?;
-        let engine = |gpu| GpuEngine { gpu, options: options.clone(), pipelines: HashMap::new() };
-        Ok(gpus.into_iter().map(engine).collect())
+        Ok(gpus.into_iter().map(|gpu| Self::on(gpu, options.clone())).collect())
+    }
+
+    fn on(gpu: Gpu, options: Options) -> Self {
+        GpuEngine {
+            gpu,
+            options,
+            pipelines: HashMap::new(),
+            prepared: Vec::new(),
+            spare: Vec::new(),
+            compile_seconds: 0.0,
+        }
+    }
+
+    /// Seconds spent so far on compiling shaders, the driver's work at a shader's first dispatch included.
+    pub fn compile_seconds(&self) -> f64 {
+        self.compile_seconds
     }
 
     fn kernel(&self, program: &Program) -> Result<Kernel, EngineError> {
         let target = if self.gpu.adapter.software { Target::SOFTWARE } else { Target::HARDWARE };
         shader::kernel(program, target)
+    }
+
+    /// The place in `prepared` of a program's kernel and pipelines.
+    fn prepare(&mut self, program: &Program, decay: bool) -> Result<usize, EngineError> {
+        let known = |prepared: &Prepared| prepared.decay == decay && prepared.program == *program;
+        if let Some(at) = self.prepared.iter().position(known) {
+            return Ok(at);
+        }
+        let kernel = self.kernel(program)?;
+        let (train, measure) = (kernel.train(program, decay), kernel.measure(program));
+        let (train, measure) = match kernel.kind {
+            Kind::Register(_) => (
+                self.pipeline(
+                    "train_register.wgsl.jinja",
+                    train,
+                    &[false, true, true, true, false, false, true],
+                )?,
+                self.pipeline("measure_register.wgsl.jinja", measure, &[false, false, true, false, true])?,
+            ),
+            Kind::Workgroup(_) => (
+                self.pipeline("train_workgroup.wgsl.jinja", train, &[false, true, true, true, false, true])?,
+                self.pipeline(
+                    "measure_workgroup.wgsl.jinja",
+                    measure,
+                    &[false, false, true, true, false, true, true, true],
+                )?,
+            ),
+        };
+        let program = program.clone();
+        self.prepared.push(Prepared { program, decay, kernel, train, measure, net_steps_per_second: None });
+        Ok(self.prepared.len() - 1)
     }
 
     /// The compiled pipeline of a shader, from the cache if it was there.
@@ -69,7 +132,10 @@ impl GpuEngine {
         if let Some(pipeline) = self.pipelines.get(&source) {
             return Ok(pipeline.clone());
         }
+        let started = Instant::now();
         let pipeline = self.gpu.compile(name, &source, storage)?;
+        self.gpu.warm_up(&pipeline, storage)?;
+        self.compile_seconds += started.elapsed().as_secs_f64();
         self.pipelines.insert(source, pipeline.clone());
         Ok(pipeline)
     }
@@ -110,12 +176,13 @@ impl Engine for GpuEngine {
         let seconds_per_run = f64::from(program.steps.max(1)) * operations as f64 / 1e10;
         let wanted = if self.gpu.adapter.software { (4.0 / seconds_per_run) as u64 } else { 1 << 18 };
         let least = match kernel.kind {
-            Kind::Register => 1024,
-            Kind::Workgroup => 64,
+            Kind::Register(_) => 1024,
+            Kind::Workgroup(_) => 64,
         };
         let (name, unit) = match kernel.kind {
-            Kind::Register => ("register", "one network per invocation"),
-            Kind::Workgroup => ("workgroup", "one network per workgroup"),
+            Kind::Register(Registers { networks: 2, .. }) => ("register", "two networks per invocation"),
+            Kind::Register(_) => ("register", "one network per invocation"),
+            Kind::Workgroup(_) => ("workgroup", "one network per workgroup"),
         };
         Ok(Placement {
             kernel: format!("{name} ({unit})"),

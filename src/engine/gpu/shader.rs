@@ -1,5 +1,8 @@
 //! From a program to WGSL: which kernel, and its source.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use minijinja::{Environment, Value, context};
 
 use crate::engine::{Criterion, EngineError, Program};
@@ -9,6 +12,8 @@ use crate::net::{Activation, Layer, Optimizer};
 const REGISTER_WIDTH: usize = 32;
 /// Parameters × samples up to which samples are written out one by one.
 const UNROLLED: usize = 640;
+/// Pairs of units (× samples, where those are written out) up to which each pair has a variable of its own.
+const PAIRS_WRITTEN_OUT: usize = 2048;
 /// Floats that fit in the 16 KiB of workgroup memory that WebGPU promises, less a number per invocation and
 /// what else lies there.
 const WORKGROUP_FLOATS: usize = 4096 - 256 - 32;
@@ -25,45 +30,114 @@ pub const LOOP_ITERATIONS: u64 = 60_000;
 pub struct Target {
     /// Parameters that a network may have to live in registers.
     pub register_parameters: usize,
+    /// Registers that an invocation has.
+    pub registers: usize,
+    /// Registers that its neighbours share with it, for data and truth values: a GPU has about a hundred, and needs
+    /// some for itself.
+    pub scalars: usize,
+    /// Parameters up to which an invocation trains two networks: each waits for its own chain of sums, exponentials
+    /// and divisions, and a processor has too few invocations in flight to hide that.
+    pub paired_parameters: usize,
     /// Invocations that share a network which does not.
     pub lanes: usize,
 }
 
 impl Target {
     /// A GPU: few registers, wide workgroups.
-    pub const HARDWARE: Target = Target { register_parameters: 64, lanes: 64 };
+    pub const HARDWARE: Target =
+        Target { register_parameters: 64, registers: 256, scalars: 64, paired_parameters: 0, lanes: 64 };
     /// A processor posing as one: registers spill cheaply, and a barrier costs nothing only where the
     /// workgroup is a single vector.
-    pub const SOFTWARE: Target = Target { register_parameters: 160, lanes: 8 };
+    pub const SOFTWARE: Target = Target {
+        register_parameters: 160,
+        registers: usize::MAX,
+        scalars: usize::MAX,
+        paired_parameters: 20,
+        lanes: 8,
+    };
 }
 
 /// One of the two ways to train on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One network per invocation, straight-line code.
-    Register,
+    /// A network or two per invocation, straight-line code.
+    Register(Registers),
     /// One network per workgroup.
-    Workgroup,
+    Workgroup(Workgroups),
+}
+
+/// Dimensions of a register kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registers {
+    /// Samples that are taken at once: all of them where they are written out, else a divisor of their number.
+    pub group: usize,
+    /// Networks that an invocation trains.
+    pub networks: usize,
+}
+
+impl Registers {
+    /// Whether each pair of units has a variable of its own.
+    fn pairs_written_out(self, program: &Program) -> bool {
+        program.shape.hidden.iter().map(|&units| pairs(units)).sum::<usize>() * self.group
+            <= PAIRS_WRITTEN_OUT
+    }
+}
+
+/// Dimensions of a workgroup kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workgroups {
+    /// Invocations of a workgroup.
+    pub lanes: usize,
+    /// Samples of a tile.
+    tile: usize,
+    /// Offset of the links in a network's scratch, and words of a row of them.
+    links: usize,
+    link_row: usize,
 }
 
 /// The kernel of a program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// Which of the two.
+    /// Which of the two, and its dimensions.
     pub kind: Kind,
     /// Why.
     pub reason: String,
-    /// WGSL that trains.
-    pub train: String,
-    /// WGSL that measures.
-    pub measure: String,
     /// Words of scratch per network.
     pub scratch: usize,
     /// Loop iterations of one invocation in one step of training, at most.
     pub iterations_per_step: u64,
+    /// Loop iterations of one invocation from one measured step to the next that are not its training.
+    pub iterations_per_measurement: u64,
 }
 
-/// Chooses the kernel of a program and writes its source.
+impl Kernel {
+    /// WGSL that trains runs of a program, with weight decay or without.
+    pub fn train(&self, program: &Program, decay: bool) -> String {
+        match self.kind {
+            Kind::Register(dimensions) => {
+                render("train_register.wgsl.jinja", &register_context(program, dimensions, decay))
+            }
+            Kind::Workgroup(dimensions) => {
+                render("train_workgroup.wgsl.jinja", &workgroup_context(program, self.scratch, dimensions))
+            }
+        }
+    }
+
+    /// WGSL that measures runs of a program.
+    pub fn measure(&self, program: &Program) -> String {
+        match self.kind {
+            Kind::Register(dimensions) => {
+                let dimensions = Registers { networks: 1, ..dimensions };
+                render("measure_register.wgsl.jinja", &register_context(program, dimensions, false))
+            }
+            Kind::Workgroup(dimensions) => {
+                render("measure_workgroup.wgsl.jinja", &workgroup_context(program, self.scratch, dimensions))
+            }
+        }
+    }
+}
+
+/// Chooses the kernel of a program.
 pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> {
     let shape = &program.shape;
     let (parameters, samples) = (shape.parameters(), program.data.samples());
@@ -71,21 +145,26 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
     // Seeing each sample, then comparing and grouping: loops of one invocation in one measurement.
     let pair_iterations: usize = shape.hidden.iter().map(|&units| units + pairs(units)).sum();
     let measure_iterations = (samples + 1) * (1 + pair_iterations) + widest * widest * (widest + 1);
-    let in_registers = parameters <= target.register_parameters && widest <= REGISTER_WIDTH;
-    if in_registers && measure_iterations as u64 <= LOOP_ITERATIONS {
-        let unrolled = parameters * samples <= UNROLLED;
-        let reason = format!(
-            "its {parameters} parameters fit in registers; {samples} samples {}",
-            if unrolled { "written out" } else { "in a loop" }
-        );
-        let context = register_context(program, unrolled);
+    let dimensions = registers(program, target);
+    let measurable = measure_iterations as u64 <= LOOP_ITERATIONS / 4 * 3;
+    if let Some(dimensions) = dimensions.filter(|_| widest <= REGISTER_WIDTH && measurable) {
+        let Registers { group, networks } = dimensions;
+        let unrolled = group == samples;
+        // A state that only a look can judge takes one iteration for the look and one for the step.
+        let task = if unrolled { 0 } else { samples / group };
         return Ok(Kernel {
-            kind: Kind::Register,
-            reason,
-            train: render("train_register.wgsl.jinja", &context),
-            measure: render("measure_register.wgsl.jinja", &context),
+            kind: Kind::Register(dimensions),
+            reason: format!(
+                "its {parameters} parameters fit in registers; {samples} samples {}{}",
+                if unrolled { "written out" } else { "in a loop" },
+                if networks == 2 { ", two networks at a time" } else { "" }
+            ),
             scratch: 0,
-            iterations_per_step: if unrolled { 1 } else { 1 + samples as u64 },
+            iterations_per_step: 2 * (1 + task as u64),
+            iterations_per_measurement: match dimensions.pairs_written_out(program) {
+                true => 1 + task as u64,
+                false => (1 + task + (samples + 2) * (1 + pair_iterations)) as u64,
+            },
         });
     }
     let units: usize = shape.layers().iter().map(|layer| layer.outputs).sum();
@@ -108,22 +187,25 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
             "its {parameters} parameters on {samples} samples take more work in one step than every driver does in one go"
         )));
     };
-    let context = workgroup_context(program, lanes, tile, scratch, links, link_row);
     let why = if parameters > target.register_parameters {
         format!(
             "its {parameters} parameters are more than the {} that fit in registers",
             target.register_parameters
         )
+    } else if dimensions.is_none() {
+        format!(
+            "its {parameters} parameters and what comes with them are more than the {} registers of an invocation",
+            target.registers
+        )
     } else {
         format!("a layer of {widest} units on {samples} samples is too much for one invocation to compare")
     };
     Ok(Kernel {
-        kind: Kind::Workgroup,
+        kind: Kind::Workgroup(Workgroups { lanes, tile, links, link_row }),
         reason: format!("{why}; {tile} samples a tile"),
-        train: render("train_workgroup.wgsl.jinja", &context),
-        measure: render("measure_workgroup.wgsl.jinja", &context),
         scratch,
         iterations_per_step: train_iterations,
+        iterations_per_measurement: 0,
     })
 }
 
@@ -131,6 +213,45 @@ fn too_large(what: String) -> EngineError {
     EngineError::Unsupported(format!(
         "this network is too large for the gpu engine: {what}; try --backend cpu"
     ))
+}
+
+/// How a register kernel would take a program, if its registers suffice: all samples at once, or the largest group of
+/// them that leaves room. What is counted is what AMD's compiler keeps: every parameter with what the optimizer
+/// keeps for it, h and the slope of every hidden unit on every sample of the group, and, with samples in a loop, the
+/// sums of the gradients or the distances of pairs of units. `cargo run --example gpu_static` shows how it fits.
+fn registers(program: &Program, target: Target) -> Option<Registers> {
+    let (shape, samples) = (&program.shape, program.data.samples());
+    let parameters = shape.parameters();
+    if parameters > target.register_parameters {
+        return None;
+    }
+    let hidden: usize = shape.hidden.iter().sum();
+    let kept = (1 + program.optimizer.slots()) * parameters + 40;
+    let networks = if parameters <= target.paired_parameters { 2 } else { 1 };
+    // Whether z > 0 is kept for the slope, in two scalar registers and some to work with.
+    let truths = if shape.activation == Activation::Relu { 9 * hidden / 4 } else { 0 };
+    let written_out = kept + 2 * samples * (hidden + shape.outputs);
+    let fits = written_out <= target.registers && (samples * truths).max(literals(program)) <= target.scalars;
+    if fits && parameters * samples <= UNROLLED {
+        return Some(Registers { group: samples, networks });
+    }
+    let sums = parameters.max(shape.hidden.iter().map(|&units| pairs(units)).sum());
+    let data = shape.inputs + shape.outputs;
+    let fits = |group: &usize| {
+        let vectors = kept + sums + group * (2 * (hidden + shape.outputs) + data);
+        let scalars = group * truths.max(data);
+        samples.is_multiple_of(*group)
+            && vectors <= target.registers
+            && (scalars <= target.scalars || *group == 1)
+    };
+    let group = [4, 2, 1].into_iter().find(fits)?;
+    Some(Registers { group, networks })
+}
+
+/// Different numbers in the data.
+fn literals(program: &Program) -> usize {
+    let numbers = program.data.x.iter().chain(&program.data.y);
+    numbers.map(|number| number.to_bits()).collect::<HashSet<_>>().len()
 }
 
 /// Loop iterations of the busiest invocation in one step of training and in one measurement, at most.
@@ -226,37 +347,49 @@ fn common_context(program: &Program) -> Value {
     }
 }
 
-fn register_context(program: &Program, unrolled: bool) -> Value {
+fn register_context(program: &Program, dimensions: Registers, decay: bool) -> Value {
     let (shape, data) = (&program.shape, &program.data);
-    let samples: Option<Vec<Value>> = unrolled.then(|| {
-        let row = |values: &[f32]| values.iter().map(|&v| literal(v)).collect::<Vec<_>>();
-        data.x
-            .chunks(shape.inputs)
-            .zip(data.y.chunks(shape.outputs))
-            .map(|(x, y)| context! { x => row(x), y => row(y) })
-            .collect()
-    });
-    let names = |letter: char, count: usize| (0..count).map(|i| format!("{letter}{i}")).collect::<Vec<_>>();
+    let written_out = dimensions.group == data.samples();
+    let row = |values: &[f32]| values.iter().map(|&v| literal(v)).collect::<Vec<_>>();
+    let names = |letter: char, s: usize, count: usize| {
+        (0..count).map(|i| format!("{letter}{s}_{i}")).collect::<Vec<_>>()
+    };
+    let group: Vec<Value> = (0..dimensions.group)
+        .map(|s| match written_out {
+            true => context! {
+                index => s,
+                x => row(&data.x[s * shape.inputs..(s + 1) * shape.inputs]),
+                y => row(&data.y[s * shape.outputs..(s + 1) * shape.outputs]),
+            },
+            false => {
+                context! { index => s, x => names('x', s, shape.inputs), y => names('y', s, shape.outputs) }
+            }
+        })
+        .collect();
+    let pairs: usize = shape.hidden.iter().map(|&units| pairs(units)).sum();
     context! {
-        samples => samples,
+        group => group,
+        written_out => written_out,
+        nets => dimensions.networks,
+        decay => decay,
         widest => shape.hidden.iter().max(),
-        pairs => shape.hidden.iter().map(|&units| pairs(units)).sum::<usize>(),
-        x_names => names('x', shape.inputs),
-        y_names => names('y', shape.outputs),
+        pairs => pairs,
+        pairs_written_out => dimensions.pairs_written_out(program),
+        real => if dimensions.networks == 2 { "vec2f" } else { "f32" },
+        word => if dimensions.networks == 2 { "vec2u" } else { "u32" },
         ..common_context(program)
     }
 }
 
-fn workgroup_context(
-    program: &Program,
-    lanes: usize,
-    tile: usize,
-    scratch: usize,
-    links: usize,
-    link_row: usize,
-) -> Value {
+fn workgroup_context(program: &Program, scratch: usize, dimensions: Workgroups) -> Value {
+    let Workgroups { lanes, tile, links, link_row } = dimensions;
     let units: usize = program.shape.layers().iter().map(|layer| layer.outputs).sum();
-    context! { lanes, tile, scratch, links, link_row, units, ..common_context(program) }
+    context! {
+        lanes, tile, scratch, links, link_row, units,
+        real => "f32",
+        word => "u32",
+        ..common_context(program)
+    }
 }
 
 /// WGSL that draws initial parameters.
@@ -289,6 +422,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "shared/philox.wgsl",
     "shared/functions.wgsl",
     "shared/register.wgsl.jinja",
+    "shared/symmetry.wgsl.jinja",
     "shared/workgroup.wgsl.jinja",
     "init.wgsl",
     "rng.wgsl",
@@ -298,7 +432,8 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "measure_workgroup.wgsl.jinja",
 ];
 
-fn render(name: &str, context: &Value) -> String {
+/// The templates, parsed once.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     let mut syntax = minijinja::syntax::SyntaxConfig::builder();
     // The delimiters are the default ones, which cannot collide.
@@ -309,7 +444,11 @@ fn render(name: &str, context: &Value) -> String {
         // The templates are part of the program, and every permutation of them is rendered in the tests.
         environment.add_template(name, source).expect("shader templates parse");
     }
-    let template = environment.get_template(name).expect("shader templates have these names");
+    environment
+});
+
+fn render(name: &str, context: &Value) -> String {
+    let template = ENVIRONMENT.get_template(name).expect("shader templates have these names");
     template.render(context).unwrap_or_else(|e| panic!("{name}: {e:#}"))
 }
 
@@ -412,11 +551,13 @@ mod tests {
             for target in [Target::HARDWARE, Target::SOFTWARE] {
                 let kernel = kernel(&program, target).unwrap();
                 match kernel.kind {
-                    Kind::Register => registers += 1,
-                    Kind::Workgroup => workgroups += 1,
+                    Kind::Register(_) => registers += 1,
+                    Kind::Workgroup(_) => workgroups += 1,
                 }
-                for source in [&kernel.train, &kernel.measure] {
-                    if let Err(e) = validate(source) {
+                for source in
+                    [kernel.train(&program, false), kernel.train(&program, true), kernel.measure(&program)]
+                {
+                    if let Err(e) = validate(&source) {
                         panic!("{program:?} {:?}: {e}\n{source}", kernel.kind);
                     }
                 }
@@ -427,8 +568,9 @@ mod tests {
 
     #[test]
     fn an_invalid_shader_is_found() {
-        let kernel = kernel(&program(4, &[2]), Target::HARDWARE).unwrap();
-        assert!(validate(&kernel.train.replacen("w0", "w0_missing", 1)).is_err());
+        let program = program(4, &[2]);
+        let source = kernel(&program, Target::HARDWARE).unwrap().train(&program, false);
+        assert!(validate(&source.replacen("w0", "w0_missing", 1)).is_err());
     }
 
     #[test]
@@ -437,8 +579,8 @@ mod tests {
         large.extend([&[1900][..], &[700, 3], &[60, 60]].map(|hidden| program(16, hidden)));
         for program in large {
             let Ok(kernel) = kernel(&program, Target::HARDWARE) else { continue };
-            for source in [&kernel.train, &kernel.measure] {
-                let module = naga::front::wgsl::parse_str(source).unwrap();
+            for source in [kernel.train(&program, true), kernel.measure(&program)] {
+                let module = naga::front::wgsl::parse_str(&source).unwrap();
                 let mut layouter = naga::proc::Layouter::default();
                 layouter.update(module.to_ctx()).unwrap();
                 let bytes: u32 = module
@@ -456,7 +598,8 @@ mod tests {
     fn what_is_too_large_is_refused_with_a_way_out() {
         let error = kernel(&program(4, &[5000]), Target::HARDWARE).unwrap_err().to_string();
         assert!(error.contains("--backend cpu"), "{error}");
-        assert_eq!(kernel(&program(4, &[60, 50]), Target::HARDWARE).unwrap().kind, Kind::Workgroup);
+        let kernel = kernel(&program(4, &[60, 50]), Target::HARDWARE).unwrap();
+        assert!(matches!(kernel.kind, Kind::Workgroup(_)), "{kernel:?}");
     }
 
     #[test]

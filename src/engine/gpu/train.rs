@@ -1,16 +1,17 @@
-//! One batch on the device: draw or upload, dispatch by dispatch to the last step, read back.
+//! A batch on the device: draw or upload, dispatch by dispatch to the last step, read back.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use wgpu::BufferUsages;
 
+use super::device::Download;
 use super::layout::{self, Dispatch, Draw, Init, NONE, POISON, State, Words};
-use super::shader::{self, Kernel, Kind, LOOP_ITERATIONS, WORKGROUP};
-use super::{Gpu, GpuEngine};
+use super::shader::{self, Kind, LOOP_ITERATIONS, WORKGROUP};
+use super::{Gpu, GpuEngine, Prepared};
 use crate::engine::{
-    Batch, EngineError, Measured, Parameters, Program, RunResult, Start, Trained, Units, Watch,
-    measured_steps,
+    Batch, EngineError, Measured, Parameters, Run, RunResult, Start, Trained, Units, Watch, measured_steps,
 };
 use crate::measure::Symmetry;
 use crate::net::{Base, Noise};
@@ -18,214 +19,478 @@ use crate::net::{Base, Noise};
 /// How long the device should work between two looks of the host, in seconds.
 const DISPATCH_SECONDS: f64 = 0.05;
 
-/// The buffers of a batch.
-struct Buffers {
+/// Networks that are on the device at once at most: the rest of a batch follows while their results are read.
+const PART: usize = 1 << 16;
+
+/// The buffers of a part of a batch.
+#[derive(Debug)]
+pub struct Buffers {
     dispatch: wgpu::Buffer,
     runs: wgpu::Buffer,
     parameters: wgpu::Buffer,
     slots: wgpu::Buffer,
     states: wgpu::Buffer,
     data: wgpu::Buffer,
+    schedule: wgpu::Buffer,
     measured: wgpu::Buffer,
     symmetry: wgpu::Buffer,
     traces: wgpu::Buffer,
     scratch: wgpu::Buffer,
 }
 
-pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
-    if batch.runs.is_empty() {
-        let parameters = batch.keep_parameters.then(|| Parameters { initial: Vec::new(), last: Vec::new() });
-        return Ok(Trained { runs: Vec::new(), parameters });
+impl Buffers {
+    /// Bytes of each, in the order of the fields.
+    fn sizes(job: &Job<'_>, networks: usize, traced: usize) -> [u64; 11] {
+        let (program, measured) = (&job.prepared.program, job.measured.len());
+        let parameters = networks * program.shape.parameters();
+        [
+            size_of::<Dispatch>(),
+            networks * size_of::<layout::Run>(),
+            4 * parameters,
+            4 * parameters * program.optimizer.slots(),
+            networks * size_of::<State>(),
+            4 * (program.data.x.len() + program.data.y.len()),
+            4 * (measured + 1),
+            2 * networks * size_of::<layout::Measured>(),
+            4 * measured.div_ceil(16) * networks,
+            traced * measured * size_of::<layout::Measured>(),
+            4 * job.prepared.kernel.scratch * networks,
+        ]
+        .map(|bytes| bytes as u64)
     }
-    let program = batch.program;
-    let kernel = engine.kernel(program)?;
-    let measured = measured_steps(program.steps);
-    let networks = batch.runs.len();
-    let traced = batch.runs.iter().filter(|run| run.traced).count();
-    let buffers = allocate(&engine.gpu, batch, &kernel, measured.len(), traced)?;
-    draw(engine, batch, &kernel, &buffers)?;
-    let initial = match batch.keep_parameters {
-        true => Some(read_parameters(&engine.gpu, &buffers, batch, &kernel)?),
-        false => None,
-    };
 
-    let (train_name, measure_name) = match kernel.kind {
-        Kind::Register => ("train_register.wgsl.jinja", "measure_register.wgsl.jinja"),
-        Kind::Workgroup => ("train_workgroup.wgsl.jinja", "measure_workgroup.wgsl.jinja"),
-    };
-    let workgroup = kernel.kind == Kind::Workgroup;
-    let mut train_storage = vec![false, true, true, true, false];
-    let mut measure_storage = vec![false, false, true, true, false, true, true];
-    if workgroup {
-        train_storage.push(true);
-        measure_storage.push(true);
+    fn all(&self) -> [&wgpu::Buffer; 11] {
+        let Buffers { dispatch, runs, parameters, slots, states, data, .. } = self;
+        let Buffers { schedule, measured, symmetry, traces, scratch, .. } = self;
+        [dispatch, runs, parameters, slots, states, data, schedule, measured, symmetry, traces, scratch]
     }
-    let train = engine.pipeline(train_name, kernel.train.clone(), &train_storage)?;
-    let measure = engine.pipeline(measure_name, kernel.measure.clone(), &measure_storage)?;
-    let Buffers {
-        dispatch,
-        runs,
-        parameters,
-        slots,
-        states,
-        data,
-        measured: measures,
-        symmetry,
-        traces,
-        scratch,
-    } = &buffers;
-    let mut bind_train = vec![dispatch, runs, parameters, slots, states, data];
-    let mut bind_measure = vec![dispatch, runs, parameters, measures, states, data, symmetry, traces];
-    if workgroup {
-        bind_train.push(scratch);
-        bind_measure.push(scratch);
-    }
-    let gpu = &engine.gpu;
-    let (bind_train, bind_measure) = (gpu.bind(&train, &bind_train), gpu.bind(&measure, &bind_measure));
-    let workgroups = match kernel.kind {
-        Kind::Register => (networks as u32).div_ceil(WORKGROUP),
-        Kind::Workgroup => networks as u32,
-    };
-    let queue = |pipeline, bindings, target_step: u32, last: u32, measurement: usize| {
-        let what = Dispatch {
-            networks: networks as u32,
-            target_step,
-            last,
-            measurement: measurement as u32,
-            traced: traced as u32,
-            ..Default::default()
+
+    /// Buffers of at least these sizes: spare ones where they fit.
+    fn take(gpu: &Gpu, spare: &mut Vec<Buffers>, sizes: [u64; 11]) -> Result<Buffers, EngineError> {
+        let fits =
+            |buffers: &Buffers| buffers.all().iter().zip(sizes).all(|(buffer, size)| buffer.size() >= size);
+        if let Some(at) = spare.iter().position(fits) {
+            return Ok(spare.swap_remove(at));
+        }
+        // What does not fit is not kept: memory of the device is for what is at work.
+        spare.clear();
+        let storage = |label: &str, at: usize| gpu.storage(label, sizes[at]);
+        let buffers = Buffers {
+            dispatch: gpu.uniform("dispatch", sizes[0]),
+            runs: storage("runs", 1),
+            parameters: storage("parameters", 2),
+            slots: storage("slots", 3),
+            states: storage("states", 4),
+            data: storage("data", 5),
+            schedule: storage("schedule", 6),
+            measured: storage("measured", 7),
+            symmetry: storage("symmetry", 8),
+            traces: storage("traces", 9),
+            scratch: storage("scratch", 10),
         };
-        gpu.queue.write_buffer(dispatch, 0, bytemuck::bytes_of(&what));
-        gpu.dispatch(pipeline, bindings, workgroups);
-    };
-
-    // One more iteration than steps where a dispatch also checks the state it ends in.
-    let bound = (LOOP_ITERATIONS / kernel.iterations_per_step).saturating_sub(1).max(1) as u32;
-    let most = engine.options.steps_per_dispatch.unwrap_or(bound);
-    let mut pace = Pace {
-        steps: engine.options.steps_per_dispatch.unwrap_or(most.min(8)),
-        queued: 0,
-        since: Instant::now(),
-    };
-    let (mut at, mut reported) = (0u32, 0usize);
-    for (m, &step) in measured.iter().enumerate() {
-        while at < step {
-            let steps = (step - at).min(most).min(pace.steps - pace.queued).max(1);
-            at += steps;
-            queue(&train, &bind_train, at, 0, 0);
-            pace.queued += steps;
-            if pace.queued >= pace.steps {
-                gpu.wait()?;
-                if engine.options.steps_per_dispatch.is_none() {
-                    pace.tune(most);
-                }
-                pace.queued = 0;
-                if watch.interrupted.load(Ordering::Relaxed) {
-                    return Err(EngineError::Interrupted);
-                }
-                let finished = (f64::from(at) / f64::from(program.steps) * networks as f64 * 0.99) as usize;
-                (watch.finished)(finished - reported);
-                reported = finished;
-            }
-        }
-        if step == program.steps {
-            // The state after the last update is checked too.
-            queue(&train, &bind_train, step, 1, 0);
-        }
-        queue(&measure, &bind_measure, step, 0, m);
+        gpu.healthy()?;
+        Ok(buffers)
     }
-    gpu.wait()?;
-    let runs = read_results(gpu, &buffers, batch, &measured, traced)?;
-    let parameters = match initial {
-        Some(initial) => Some(Parameters { initial, last: read_parameters(gpu, &buffers, batch, &kernel)? }),
-        None => None,
-    };
-    (watch.finished)(networks - reported);
-    Ok(Trained { runs, parameters })
 }
 
-/// Steps between two looks of the host, tuned to time.
+/// What all parts of a batch have in common.
+struct Job<'a> {
+    gpu: &'a Gpu,
+    prepared: &'a Prepared,
+    init: wgpu::ComputePipeline,
+    batch: &'a Batch<'a>,
+    measured: Vec<u32>,
+    /// Steps of one dispatch at most.
+    most: u32,
+    /// Whether every measured step ends a dispatch.
+    at_each_step: bool,
+}
+
+/// A part of a batch that is on the device.
+struct Part<'a> {
+    job: &'a Job<'a>,
+    range: Range<usize>,
+    traced: usize,
+    buffers: Buffers,
+    train: wgpu::BindGroup,
+    measure: wgpu::BindGroup,
+    initial: Option<Download<f32>>,
+}
+
+/// A part that has nothing left to do, with its results on their way.
+struct Ended<'a> {
+    part: Part<'a>,
+    last: Option<Download<f32>>,
+    states: Download<State>,
+    measured: Download<layout::Measured>,
+    symmetry: Download<u32>,
+    traces: Download<layout::Measured>,
+}
+
+pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
+    let program = batch.program;
+    let decay = batch.runs.iter().any(|run| run.weight_decay as f32 != 0.0);
+    let at = engine.prepare(program, decay)?;
+    let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, true, false])?;
+    let GpuEngine { gpu, options, prepared, spare, .. } = engine;
+    let kernel = &prepared[at].kernel;
+    let measured = measured_steps(program.steps);
+    // Many measurements of wide layers are too long for one dispatch.
+    let measurements = kernel.iterations_per_measurement * (measured.len() as u64 + 1);
+    let at_each_step = measurements > LOOP_ITERATIONS / 4;
+    let measurements = if at_each_step { 2 * kernel.iterations_per_measurement } else { measurements };
+    let bound = LOOP_ITERATIONS.saturating_sub(measurements) / kernel.iterations_per_step;
+    let most = options.steps_per_dispatch.unwrap_or(bound.max(1) as u32);
+    let job = Job { gpu, prepared: &prepared[at], init, batch, measured, most, at_each_step };
+    let mut pace = Pace { rate: job.prepared.net_steps_per_second, fixed: options.steps_per_dispatch };
+    let mut trained = Trained {
+        runs: Vec::with_capacity(batch.runs.len()),
+        parameters: batch.keep_parameters.then(|| Parameters { initial: Vec::new(), last: Vec::new() }),
+    };
+    let mut ended: Option<Ended<'_>> = None;
+    for first in (0..batch.runs.len()).step_by(PART) {
+        let part = Part::begin(&job, spare, first..batch.runs.len().min(first + PART))?;
+        let mut before = ended.take();
+        let now = part.go(&mut pace, watch, &mut || {
+            if let Some(before) = before.take() {
+                spare.push(before.collect(&mut trained)?);
+            }
+            Ok(())
+        })?;
+        ended = Some(now);
+    }
+    if let Some(last) = ended {
+        spare.push(last.collect(&mut trained)?);
+    }
+    prepared[at].net_steps_per_second = pace.rate;
+    Ok(trained)
+}
+
+/// How many steps make a dispatch of [`DISPATCH_SECONDS`].
 struct Pace {
-    steps: u32,
-    queued: u32,
-    since: Instant,
+    /// Updates a second of all networks together.
+    rate: Option<f64>,
+    fixed: Option<u32>,
 }
 
 impl Pace {
-    fn tune(&mut self, most: u32) {
-        let seconds = self.since.elapsed().as_secs_f64().max(1e-6);
-        let fitting = f64::from(self.queued) * DISPATCH_SECONDS / seconds;
-        // Not eight times more at once: the first dispatches also pay for what happens once.
-        self.steps = (fitting as u32).clamp(1, self.steps.saturating_mul(8)).min(most);
-        self.since = Instant::now();
+    fn steps(&self, networks: usize, most: u32) -> u32 {
+        self.fixed.unwrap_or_else(|| match self.rate {
+            None => most.min(8),
+            Some(rate) => ((DISPATCH_SECONDS * rate / networks as f64) as u32).clamp(1, most),
+        })
+    }
+
+    /// Learns from a dispatch.
+    fn learn(&mut self, networks: usize, steps: u32, seconds: f64) {
+        self.rate = Some(networks as f64 * f64::from(steps) / seconds.max(1e-6));
     }
 }
 
-fn allocate(
-    gpu: &Gpu,
-    batch: &Batch<'_>,
-    kernel: &Kernel,
-    measured: usize,
-    traced: usize,
-) -> Result<Buffers, EngineError> {
-    let networks = batch.runs.len();
-    let program = batch.program;
-    let count = networks * program.shape.parameters();
-    let mut slot = 0;
-    let runs: Vec<layout::Run> = batch
-        .runs
-        .iter()
-        .map(|run| layout::Run {
-            seed: [run.seed as u32, (run.seed >> 32) as u32],
-            base_value: run.base_value as f32,
-            scale: run.scale as f32,
-            bias_scale: run.bias_scale as f32,
-            learning_rate: run.lr as f32,
-            momentum: run.momentum as f32,
-            weight_decay: run.weight_decay as f32,
-            solved_limit: run.solved_limit as f32,
-            symmetry_tolerance: run.symmetry_tolerance as f32,
-            trace_slot: match run.traced {
-                true => {
-                    slot += 1;
-                    slot - 1
+impl<'a> Part<'a> {
+    /// Queues the upload, the draw of the initial parameters and the first measurement.
+    fn begin(job: &'a Job<'a>, spare: &mut Vec<Buffers>, range: Range<usize>) -> Result<Self, EngineError> {
+        let Job { gpu, prepared, batch, .. } = *job;
+        let runs = &batch.runs[range.clone()];
+        let traced = runs.iter().filter(|run| run.traced).count();
+        let buffers = Buffers::take(gpu, spare, Buffers::sizes(job, runs.len(), traced))?;
+        gpu.clear(&[&buffers.measured, &buffers.traces]);
+        let write = |buffer: &wgpu::Buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
+        write(&buffers.runs, bytemuck::cast_slice(&device_runs(runs)));
+        write(&buffers.states, bytemuck::cast_slice(&vec![POISON; runs.len() * size_of::<State>() / 4]));
+        let data = [&prepared.program.data.x[..], &prepared.program.data.y].concat();
+        write(&buffers.data, bytemuck::cast_slice(&data));
+        write(&buffers.schedule, bytemuck::cast_slice(&[&job.measured[..], &[NONE]].concat()));
+        if let Start::Given(values) = batch.start {
+            let count = prepared.program.shape.parameters();
+            let values = &values[range.start * count..range.end * count];
+            write(&buffers.parameters, bytemuck::cast_slice(&to_device(values, runs.len(), prepared)));
+        }
+        let Buffers { dispatch, runs, parameters, slots, states, data, .. } = &buffers;
+        let Buffers { schedule, measured, symmetry, traces, scratch, .. } = &buffers;
+        let (train, measure) = match prepared.kernel.kind {
+            Kind::Register(_) => (
+                vec![dispatch, runs, parameters, slots, states, data, schedule, symmetry],
+                vec![dispatch, runs, parameters, measured, data, traces],
+            ),
+            Kind::Workgroup(_) => (
+                vec![dispatch, runs, parameters, slots, states, data, scratch],
+                vec![dispatch, runs, parameters, measured, states, data, symmetry, traces, scratch],
+            ),
+        };
+        let train = gpu.bind(&prepared.train, &train);
+        let measure = gpu.bind(&prepared.measure, &measure);
+        let mut part = Part { job, range, traced, buffers, train, measure, initial: None };
+        part.draw()?;
+        part.initial = batch.keep_parameters.then(|| part.parameters());
+        part.measure(0);
+        Ok(part)
+    }
+
+    fn networks(&self) -> usize {
+        self.range.len()
+    }
+
+    fn dispatch(
+        &self,
+        pipeline: &wgpu::ComputePipeline,
+        bindings: &wgpu::BindGroup,
+        workgroups: usize,
+        what: Dispatch,
+    ) -> wgpu::SubmissionIndex {
+        let what = Dispatch { networks: self.networks() as u32, traced: self.traced as u32, ..what };
+        self.job.gpu.queue.write_buffer(&self.buffers.dispatch, 0, bytemuck::bytes_of(&what));
+        self.job.gpu.dispatch(pipeline, bindings, workgroups as u32)
+    }
+
+    /// Queues the measurement at the `m`th measured step.
+    fn measure(&self, m: usize) {
+        let networks = self.networks();
+        let workgroups = match self.job.prepared.kernel.kind {
+            Kind::Register(_) => networks.div_ceil(WORKGROUP as usize),
+            Kind::Workgroup(_) => networks,
+        };
+        let ends = m == 0 || m + 1 == self.job.measured.len();
+        let what = Dispatch {
+            target_step: self.job.measured[m],
+            measurement: m as u32,
+            traced_only: u32::from(!ends),
+            ..Default::default()
+        };
+        self.dispatch(&self.job.prepared.measure, &self.measure, workgroups, what);
+    }
+
+    /// Queues training to a step.
+    fn train(&self, target_step: u32, last: bool) -> wgpu::SubmissionIndex {
+        let networks = self.networks();
+        let workgroups = match self.job.prepared.kernel.kind {
+            Kind::Register(dimensions) => networks.div_ceil(dimensions.networks * WORKGROUP as usize),
+            Kind::Workgroup(_) => networks,
+        };
+        let what = Dispatch { target_step, last: last.into(), ..Default::default() };
+        self.dispatch(&self.job.prepared.train, &self.train, workgroups, what)
+    }
+
+    /// Queues everything to the last step and the download of the results, waiting for each dispatch while the next
+    /// one is at work. Calls `meanwhile` once the device has its first dispatch.
+    fn go(
+        self,
+        pace: &mut Pace,
+        watch: &Watch<'_>,
+        meanwhile: &mut dyn FnMut() -> Result<(), EngineError>,
+    ) -> Result<Ended<'a>, EngineError> {
+        let Job { gpu, prepared, ref measured, most, at_each_step, .. } = *self.job;
+        let in_training = matches!(prepared.kernel.kind, Kind::Register(_));
+        let (networks, steps) = (self.networks(), prepared.program.steps);
+        let mut queued: Option<(wgpu::SubmissionIndex, u32)> = None;
+        let mut since = Instant::now();
+        let (mut at, mut reported) = (0, 0);
+        // Steps that end a dispatch, and where the host measures: all measured ones where the kernel that trains does
+        // not measure, or where there are traces.
+        let measures = |m: usize| !in_training || self.traced > 0 || m + 1 == measured.len();
+        let stops = measured.iter().enumerate().skip(1).filter(|&(m, _)| at_each_step || measures(m));
+        let mut unseen = 0;
+        for (m, &step) in stops {
+            while at < step {
+                let taken =
+                    (step - at).min(pace.steps(networks, most).saturating_sub(unseen).max(1)).min(most);
+                at += taken;
+                unseen += taken;
+                let submission = self.train(at, false);
+                if unseen < pace.steps(networks, most) && at < steps {
+                    continue;
                 }
-                false => NONE,
-            },
-            reserved: 0,
-        })
-        .collect();
-    let poison = |words: usize| vec![POISON; words];
-    let storage =
-        |label: &str, words: &[u32]| gpu.buffer(label, bytemuck::cast_slice(words), BufferUsages::STORAGE);
-    let mut data = program.data.x.clone();
-    data.extend(&program.data.y);
-    let measured_words = size_of::<layout::Measured>() / 4;
-    Ok(Buffers {
-        dispatch: gpu.buffer("dispatch", bytemuck::bytes_of(&Dispatch::default()), BufferUsages::UNIFORM)?,
-        runs: gpu.buffer("runs", bytemuck::cast_slice(&runs), BufferUsages::STORAGE)?,
-        parameters: match batch.start {
-            Start::Given(values) => {
-                let laid_out = to_device(values, networks, program, kernel);
-                gpu.buffer("parameters", bytemuck::cast_slice(&laid_out), BufferUsages::STORAGE)?
+                let before = queued.replace((submission, unseen));
+                unseen = 0;
+                meanwhile()?;
+                if let Some((submission, taken)) = before {
+                    gpu.wait_for(submission)?;
+                    pace.learn(networks, taken, since.elapsed().as_secs_f64());
+                    since = Instant::now();
+                }
+                if watch.interrupted.load(Ordering::Relaxed) {
+                    return Err(EngineError::Interrupted);
+                }
+                let finished = (f64::from(at) / f64::from(steps) * networks as f64 * 0.99) as usize;
+                (watch.finished)(finished - reported);
+                reported = finished;
             }
-            Start::Drawn { .. } => storage("parameters", &poison(count))?,
-        },
-        slots: storage("slots", &poison(count * program.optimizer.slots()))?,
-        states: storage("states", &poison(networks * size_of::<State>() / 4))?,
-        data: gpu.buffer("data", bytemuck::cast_slice(&data), BufferUsages::STORAGE)?,
-        measured: storage("measured", &poison(2 * networks * measured_words))?,
-        symmetry: storage("symmetry", &poison(measured.div_ceil(16) * networks))?,
-        traces: storage("traces", &poison(traced * measured * measured_words))?,
-        scratch: storage("scratch", &poison(kernel.scratch * networks))?,
-    })
+            if !in_training && step == steps {
+                // The state after the last update is checked too.
+                self.train(step, true);
+            }
+            if measures(m) {
+                self.measure(m);
+            }
+        }
+        if steps == 0 && in_training {
+            self.train(0, true);
+        }
+        meanwhile()?;
+        (watch.finished)(networks - reported);
+        Ok(self.end())
+    }
+
+    fn end(self) -> Ended<'a> {
+        let (gpu, networks, measured) = (self.job.gpu, self.networks(), self.job.measured.len());
+        let Buffers { states, measured: measures, symmetry, traces, .. } = &self.buffers;
+        Ended {
+            last: self.job.batch.keep_parameters.then(|| self.parameters()),
+            states: gpu.download(states, networks),
+            measured: gpu.download(measures, 2 * networks),
+            symmetry: gpu.download(symmetry, measured.div_ceil(16) * networks),
+            traces: gpu.download(traces, self.traced * measured),
+            part: self,
+        }
+    }
+
+    fn parameters(&self) -> Download<f32> {
+        let count = self.job.prepared.program.shape.parameters();
+        self.job.gpu.download(&self.buffers.parameters, self.networks() * count)
+    }
+
+    /// Initial parameters, cleared optimizer slots and states.
+    fn draw(&self) -> Result<(), EngineError> {
+        let Job { gpu, prepared, batch, ref init, .. } = *self.job;
+        let program = &prepared.program;
+        let (networks, parameters) = (self.networks() as u32, program.shape.parameters() as u32);
+        let (network_stride, parameter_stride) = match prepared.kernel.kind {
+            Kind::Register(_) => (1, networks),
+            Kind::Workgroup(_) => (parameters, 1),
+        };
+        let (master, draw) = match batch.start {
+            Start::Drawn { master } => (master, 1),
+            Start::Given(_) => (0, 0),
+        };
+        let what = Init {
+            key: [master as u32, (master >> 32) as u32],
+            networks,
+            parameters,
+            network_stride,
+            parameter_stride,
+            base: match program.init.base {
+                Base::Zero => 0,
+                Base::Constant => 1,
+                Base::Copies => 2,
+            },
+            noise: match program.init.noise {
+                Noise::Uniform => 0,
+                Noise::Normal => 1,
+            },
+            draw,
+            slots: program.optimizer.slots() as u32,
+            reserved: [0; 2],
+        };
+        let draws: Vec<Draw> = program
+            .init
+            .draws(&program.shape)
+            .iter()
+            .map(|d| Draw { orbit: d.orbit, weight: d.weight.into(), factor: d.factor, reserved: 0 })
+            .collect();
+        let uniform = gpu.buffer("init", bytemuck::bytes_of(&what), BufferUsages::UNIFORM)?;
+        let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;
+        let bindings = gpu.bind(
+            init,
+            &[
+                &uniform,
+                &self.buffers.runs,
+                &self.buffers.parameters,
+                &self.buffers.slots,
+                &self.buffers.states,
+                &draws,
+            ],
+        );
+        gpu.dispatch(init, &bindings, (networks * parameters).div_ceil(WORKGROUP));
+        Ok(())
+    }
+}
+
+impl Ended<'_> {
+    /// Waits for the results and appends them; the buffers are free again.
+    fn collect(self, trained: &mut Trained) -> Result<Buffers, EngineError> {
+        let Ended { mut part, last, states, measured, symmetry, traces } = self;
+        let Job { gpu, prepared, batch, .. } = *part.job;
+        let (runs, networks, first) = (&batch.runs[part.range.clone()], part.networks(), part.range.start);
+        let steps = &part.job.measured;
+        let states = gpu.fetch(states)?;
+        check_steps(&states, part.job, first)?;
+        let measured = gpu.fetch(measured)?;
+        let symmetry = gpu.fetch(symmetry)?;
+        let traces = gpu.fetch(traces)?;
+        let last_m = steps.len() - 1;
+        let decode = |measured: &layout::Measured, m: usize, n: usize| decode(measured, m, gpu, first + n);
+        let mut slot = 0;
+        for (n, run) in runs.iter().enumerate() {
+            let state = states[n];
+            let mut trace = Vec::new();
+            if run.traced {
+                for m in 0..steps.len() {
+                    trace.push(decode(&traces[m * part.traced + slot], m, n)?);
+                }
+                slot += 1;
+            }
+            let initial = decode(&measured[n], 0, n)?;
+            let last = decode(&measured[networks + n], last_m, n)?;
+            let code = |m: usize| symmetry[m / 16 * networks + n] >> (2 * (m % 16)) & 3;
+            // Two bits name four symmetries. The first and the last are those of the measurements: another shader's
+            // last bit may differ.
+            let mut symmetry: Vec<Symmetry> =
+                (0..state.measured as usize).map(|m| Symmetry::ALL[code(m) as usize]).collect();
+            // Where it rests, a run stays what it is.
+            symmetry.resize(steps.len(), last.symmetry);
+            symmetry[0] = initial.symmetry;
+            symmetry[last_m] = last.symmetry;
+            trained.runs.push(RunResult {
+                initial,
+                last,
+                solve_step: (state.solve_step != NONE).then_some(state.solve_step),
+                diverge_step: (state.diverge_step != NONE).then_some(state.diverge_step),
+                steps: state.steps,
+                symmetry,
+                trace,
+            });
+        }
+        if let (Some(kept), Some(initial), Some(last)) = (&mut trained.parameters, part.initial.take(), last)
+        {
+            kept.initial.extend(from_device(gpu.fetch(initial)?, networks, prepared));
+            kept.last.extend(from_device(gpu.fetch(last)?, networks, prepared));
+        }
+        Ok(part.buffers)
+    }
+}
+
+/// The settings of runs as the device has them.
+fn device_runs(runs: &[Run]) -> Vec<layout::Run> {
+    let mut slots = 0..;
+    let device = |run: &Run| layout::Run {
+        seed: [run.seed as u32, (run.seed >> 32) as u32],
+        base_value: run.base_value as f32,
+        scale: run.scale as f32,
+        bias_scale: run.bias_scale as f32,
+        learning_rate: run.lr as f32,
+        momentum: run.momentum as f32,
+        weight_decay: run.weight_decay as f32,
+        solved_limit: run.solved_limit as f32,
+        symmetry_tolerance: run.symmetry_tolerance as f32,
+        trace_slot: if run.traced { slots.next().unwrap_or(NONE) } else { NONE },
+        reserved: 0,
+    };
+    runs.iter().map(device).collect()
 }
 
 /// From `[run][parameter]` to the kernel's layout.
-fn to_device(values: &[f32], networks: usize, program: &Program, kernel: &Kernel) -> Vec<f32> {
-    match kernel.kind {
-        Kind::Workgroup => values.to_vec(),
-        Kind::Register => transpose(values, networks, program.shape.parameters()),
+fn to_device(values: &[f32], networks: usize, prepared: &Prepared) -> Vec<f32> {
+    match prepared.kernel.kind {
+        Kind::Workgroup(_) => values.to_vec(),
+        Kind::Register(_) => transpose(values, networks, prepared.program.shape.parameters()),
+    }
+}
+
+/// And back.
+fn from_device(values: Vec<f32>, networks: usize, prepared: &Prepared) -> Vec<f32> {
+    match prepared.kernel.kind {
+        Kind::Workgroup(_) => values,
+        Kind::Register(_) => transpose(&values, prepared.program.shape.parameters(), networks),
     }
 }
 
@@ -234,115 +499,9 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
 }
 
-fn read_parameters(
-    gpu: &Gpu,
-    buffers: &Buffers,
-    batch: &Batch<'_>,
-    kernel: &Kernel,
-) -> Result<Vec<f32>, EngineError> {
-    let (networks, parameters) = (batch.runs.len(), batch.program.shape.parameters());
-    let values = gpu.read::<f32>(&buffers.parameters, networks * parameters)?;
-    Ok(match kernel.kind {
-        Kind::Workgroup => values,
-        Kind::Register => transpose(&values, parameters, networks),
-    })
-}
-
-/// Initial parameters, cleared optimizer slots and states.
-fn draw(
-    engine: &mut GpuEngine,
-    batch: &Batch<'_>,
-    kernel: &Kernel,
-    buffers: &Buffers,
-) -> Result<(), EngineError> {
-    let program = batch.program;
-    let (networks, parameters) = (batch.runs.len() as u32, program.shape.parameters() as u32);
-    let (network_stride, parameter_stride) = match kernel.kind {
-        Kind::Register => (1, networks),
-        Kind::Workgroup => (parameters, 1),
-    };
-    let (master, draw) = match batch.start {
-        Start::Drawn { master } => (master, 1),
-        Start::Given(_) => (0, 0),
-    };
-    let init = Init {
-        key: [master as u32, (master >> 32) as u32],
-        networks,
-        parameters,
-        network_stride,
-        parameter_stride,
-        base: match program.init.base {
-            Base::Zero => 0,
-            Base::Constant => 1,
-            Base::Copies => 2,
-        },
-        noise: match program.init.noise {
-            Noise::Uniform => 0,
-            Noise::Normal => 1,
-        },
-        draw,
-        slots: program.optimizer.slots() as u32,
-        reserved: [0; 2],
-    };
-    let draws: Vec<Draw> = program
-        .init
-        .draws(&program.shape)
-        .iter()
-        .map(|d| Draw { orbit: d.orbit, weight: d.weight.into(), factor: d.factor, reserved: 0 })
-        .collect();
-    let pipeline = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, true, false])?;
-    let gpu = &engine.gpu;
-    let uniform = gpu.buffer("init", bytemuck::bytes_of(&init), BufferUsages::UNIFORM)?;
-    let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;
-    let bindings = gpu.bind(
-        &pipeline,
-        &[&uniform, &buffers.runs, &buffers.parameters, &buffers.slots, &buffers.states, &draws],
-    );
-    gpu.dispatch(&pipeline, &bindings, (networks * parameters).div_ceil(WORKGROUP));
-    gpu.wait()
-}
-
-fn read_results(
-    gpu: &Gpu,
-    buffers: &Buffers,
-    batch: &Batch<'_>,
-    measured: &[u32],
-    traced: usize,
-) -> Result<Vec<RunResult>, EngineError> {
-    let networks = batch.runs.len();
-    let states = gpu.read::<State>(&buffers.states, networks)?;
-    check_steps(&states, batch.program, measured.len(), &gpu.adapter.name)?;
-    let measures = gpu.read::<layout::Measured>(&buffers.measured, 2 * networks)?;
-    let symmetry = gpu.read::<u32>(&buffers.symmetry, measured.len().div_ceil(16) * networks)?;
-    let traces = gpu.read::<layout::Measured>(&buffers.traces, traced * measured.len())?;
-    let mut slot = 0;
-    let mut results = Vec::with_capacity(networks);
-    for (n, run) in batch.runs.iter().enumerate() {
-        let state = states[n];
-        let mut trace = Vec::new();
-        if run.traced {
-            for m in 0..measured.len() {
-                trace.push(decode(&traces[m * traced + slot], gpu, n)?);
-            }
-            slot += 1;
-        }
-        let code = |m: usize| symmetry[m / 16 * networks + n] >> (2 * (m % 16)) & 3;
-        results.push(RunResult {
-            initial: decode(&measures[n], gpu, n)?,
-            last: decode(&measures[networks + n], gpu, n)?,
-            solve_step: (state.solve_step != NONE).then_some(state.solve_step),
-            diverge_step: (state.diverge_step != NONE).then_some(state.diverge_step),
-            steps: state.steps,
-            // Two bits name four symmetries.
-            symmetry: (0..measured.len()).map(|m| Symmetry::ALL[code(m) as usize]).collect(),
-            trace,
-        });
-    }
-    Ok(results)
-}
-
-fn decode(measured: &layout::Measured, gpu: &Gpu, n: usize) -> Result<Measured, EngineError> {
-    let Some(&symmetry) = Symmetry::ALL.get(measured.symmetry as usize) else {
+fn decode(measured: &layout::Measured, m: usize, gpu: &Gpu, n: usize) -> Result<Measured, EngineError> {
+    let symmetry = Symmetry::ALL.get(measured.symmetry as usize);
+    let Some(&symmetry) = symmetry.filter(|_| measured.mark == m as u32 + 1) else {
         return Err(EngineError::Device(format!(
             "{} returned no measurement for run {n} of the batch; try --backend cpu",
             gpu.adapter.name
@@ -361,26 +520,32 @@ fn decode(measured: &layout::Measured, gpu: &Gpu, n: usize) -> Result<Measured, 
     })
 }
 
-/// Every run must have applied the steps it was sent for: some drivers end long loops early and say nothing.
-fn check_steps(
-    states: &[State],
-    program: &Program,
-    measured: usize,
-    adapter: &str,
-) -> Result<(), EngineError> {
+/// Every run must have applied the steps it was sent for, and been measured on the way: some drivers end long loops
+/// early and say nothing. `first` is the number in the batch of the first of `states`.
+fn check_steps(states: &[State], job: &Job<'_>, first: usize) -> Result<(), EngineError> {
+    let (program, adapter) = (&job.prepared.program, &job.gpu.adapter.name);
+    let all = job.measured.len();
     for (n, state) in states.iter().enumerate() {
+        let rests = state.diverge_step != NONE || program.stop_when_solved && state.solve_step != NONE;
         let expected = if state.diverge_step != NONE {
             state.diverge_step
-        } else if program.stop_when_solved && state.solve_step != NONE {
+        } else if rests {
             state.solve_step
         } else {
             program.steps
         };
-        if state.steps != expected || state.measured != measured as u32 {
+        // The kernel that measures while it trains stops measuring where a run comes to rest.
+        let measured = match job.prepared.kernel.kind {
+            Kind::Register(_) if rests => job.measured.partition_point(|&step| step <= expected),
+            _ => all,
+        };
+        if state.steps != expected || state.measured as usize != measured {
             return Err(EngineError::Device(format!(
-                "{adapter} did {} of {expected} steps and {} of {measured} measurements of run {n} of the batch: its \
+                "{adapter} did {} of {expected} steps and {} of {measured} measurements of run {} of the batch: its \
                  driver ends long loops early; nothing of this batch is kept; try --backend cpu",
-                state.steps, state.measured
+                state.steps,
+                state.measured,
+                first + n
             )));
         }
     }
@@ -401,7 +566,7 @@ pub fn random_words(
     let words = gpu.buffer("words", bytemuck::cast_slice(&poison), BufferUsages::STORAGE)?;
     let bindings = gpu.bind(&pipeline, &[&request, &list, &words]);
     gpu.dispatch(&pipeline, &bindings, (counters.len() as u32).div_ceil(WORKGROUP));
-    gpu.read(&words, counters.len())
+    gpu.fetch(gpu.download(&words, counters.len()))
 }
 
 #[cfg(test)]
