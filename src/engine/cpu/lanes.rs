@@ -21,7 +21,7 @@ pub use portable::Portable;
 pub use x86::{Avx2, Avx512};
 
 /// The widest vector of any instruction set.
-pub const MAX_LANES: usize = 64;
+pub const MAX_LANES: usize = 32;
 
 /// A loop that is worth a function of its own.
 pub trait Kernel {

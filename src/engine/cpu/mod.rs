@@ -1,5 +1,6 @@
 //! The CPU engine: f32, vectors of networks, all cores.
 
+mod classic;
 mod functions;
 mod lanes;
 mod measure;
@@ -66,20 +67,20 @@ impl InstructionSet {
         }
     }
 
-    /// How to train this program, `runs` of it on `threads` threads. Several vectors in a block share the work on
-    /// loops and give the processor more to do at once, as long as their networks fit in the nearest caches: figures
-    /// from timing 2-2-1 (9 parameters), 2-32-1 (129) and 2-16-16-1 (337).
+    /// How to train this program, `runs` of it on `threads` threads. Two vectors in a block share the work on loops and
+    /// give the processor more to do at once, as long as their networks stay in the nearest caches: 2-32-1 (129
+    /// parameters) is faster by two, 2-16-16-1 (337) is not.
     fn block(self, program: &Program, runs: usize, threads: usize) -> TrainBlock {
-        let parameters = program.shape.parameters();
+        let shape = &program.shape;
         // No thread should go without.
         let share = runs.div_ceil(threads);
         match self {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => match () {
-                () if parameters <= 16 && share > 32 => TrainBlock { lanes: 64, train: avx512_by_four },
-                () if parameters <= 200 && share > 16 => TrainBlock { lanes: 32, train: avx512_by_two },
-                () => TrainBlock { lanes: 16, train: avx512 },
-            },
+            InstructionSet::Avx512 if shape.parameters() <= 200 && share > 16 => {
+                TrainBlock { lanes: 32, train: avx512_by_two }
+            }
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => TrainBlock { lanes: 16, train: avx512 },
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => TrainBlock { lanes: 16, train: avx2_by_two },
             #[cfg(target_arch = "aarch64")]
@@ -122,7 +123,6 @@ macro_rules! compiled_for {
 compiled_for! {
     avx512: "avx512f,avx512dq", lanes::Avx512;
     avx512_by_two: "avx512f,avx512dq", Double<lanes::Avx512>;
-    avx512_by_four: "avx512f,avx512dq", Double<Double<lanes::Avx512>>;
     avx2_by_two: "avx2,fma", Double<lanes::Avx2>;
 }
 

@@ -79,6 +79,11 @@ impl Tiles {
         Inputs(&self.columns[tile * self.inputs..][..self.inputs])
     }
 
+    /// What e·φ'(z) of each sample of a tile is multiplied by.
+    pub fn norms(&self, tile: usize) -> &[f32; TILE] {
+        &self.norms[tile]
+    }
+
     /// The targets of a tile, one row an output.
     pub fn targets(&self, tile: usize) -> &[[f32; TILE]] {
         &self.targets[tile * self.outputs..][..self.outputs]
@@ -301,7 +306,7 @@ impl<V: Lanes> Kernel for Activate<'_, V> {
 /// φ and φ' of a row. As many registers as there are go in together: the samples are independent of each other, and a
 /// processor that looks only so far ahead must meet them side by side.
 #[inline(always)]
-fn activate_row<V: Lanes>(activation: Activation, row: &mut Row<V>, slopes: &mut Row<V>) {
+pub fn activate_row<V: Lanes>(activation: Activation, row: &mut Row<V>, slopes: &mut Row<V>) {
     let z = *row;
     if V::UNITS >= 4 {
         let (a, b) = activate(activation, Double(Double(z[0], z[1]), Double(z[2], z[3])));

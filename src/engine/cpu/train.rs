@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::classic::{Classic, PARAMETERS, is_classic};
 use super::lanes::{Lanes, MAX_LANES};
 use super::measure::{Activations, Classes};
 use super::pass::{Above, Activate, Errors, Gradients, Place, PullBack, Row, Sink, Sums, TILE, Tiles, Units};
@@ -27,6 +28,8 @@ pub struct Common<'a> {
     rows: usize,
     skip: Option<usize>,
     is_weight: Vec<bool>,
+    /// Whether there is a shorter way for most steps.
+    classic: bool,
 }
 
 impl<'a> Common<'a> {
@@ -46,6 +49,7 @@ impl<'a> Common<'a> {
             rows,
             skip: program.shape.skip_weights(),
             is_weight: program.shape.is_weight(),
+            classic: is_classic(&program.shape, program.data.samples(), program.loss, program.optimizer),
             layers,
         }
     }
@@ -142,7 +146,8 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
     let mut measured: Vec<Vec<Measured>> = Vec::new();
     let mut classes: Vec<Classes> = Vec::with_capacity(common.measured.len());
     let tolerance = networks.settings.symmetry_tolerance;
-    for t in 0..=program.steps {
+    let mut t = 0;
+    loop {
         if t % INTERRUPT_STEPS == 0 && common.interrupted.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted);
         }
@@ -156,6 +161,12 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
         }
         if networks.active == 0 {
             break;
+        }
+        t += 1;
+        if common.classic && !networks.settings.decays {
+            // The last step is a measured one.
+            let measured_next = common.measured[classes.len()];
+            t = networks.train_classic(t, measured_next.min(t.next_multiple_of(INTERRUPT_STEPS)));
         }
     }
     let last = networks.measure(&mut kept, runs.len());
@@ -244,6 +255,33 @@ impl<'a, V: Lanes> Networks<'a, V> {
                 }
             }
         }
+    }
+
+    /// Takes the classic net from step `from` to step `until`, or to the first that must be looked at; returns which.
+    #[inline(always)]
+    fn train_classic(&mut self, from: u32, until: u32) -> u32 {
+        let Common { program, tiles, .. } = self.common;
+        let mut at = from;
+        let Ok(parameters) = <&mut [V; PARAMETERS]>::try_from(&mut self.parameters[..]) else { return from };
+        V::call(Classic {
+            parameters,
+            inputs: tiles.inputs(0),
+            targets: &tiles.targets(0)[0],
+            norms: tiles.norms(0),
+            hidden: program.shape.activation,
+            output: program.shape.output,
+            loss_norm: program.loss.norm(program.data.y.len()) as f32,
+            learning_rate: self.settings.learning_rate,
+            active: self.active,
+            unsolved: self.unsolved,
+            solved_limit: self.settings.solved_limit,
+            limits_loss: program.criterion == Criterion::Loss,
+            largest: &mut self.largest,
+            from,
+            until,
+            at: &mut at,
+        });
+        at
     }
 
     /// Forward over a tile; leaves activations, slopes and, of the output, ∂loss/∂z.
@@ -542,6 +580,60 @@ fn note(steps: &mut [Option<u32>; MAX_LANES], mask: u64, t: u32) {
     for (lane, step) in steps.iter_mut().enumerate() {
         if mask >> lane & 1 == 1 {
             *step = Some(t);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::cpu::lanes::Portable;
+    use crate::net::Activation;
+    use crate::task::Boolean;
+    use crate::verify::nets;
+
+    /// Results and final parameters of 8 runs, by the classic net's own way or the general one.
+    fn trained(program: &Program, runs: &[Run], classic: bool) -> Done {
+        let interrupted = AtomicBool::new(false);
+        let mut common = Common::new(program, &interrupted);
+        assert!(common.classic, "not the classic net");
+        common.classic = classic;
+        let initial: Vec<f32> =
+            (0..runs.len() as u64).flat_map(|seed| nets::parameters(&program.shape, 2.0, seed)).collect();
+        train::<Portable>(&common, runs, &initial).expect("nothing interrupts")
+    }
+
+    #[test]
+    fn the_classic_net_is_the_same_by_either_way() {
+        for &activation in Activation::ALL {
+            for criterion in [Criterion::Error, Criterion::Loss] {
+                for (loss, stop_when_solved) in [(Loss::Mse, false), (Loss::HalfSse, true)] {
+                    let program = Program {
+                        loss,
+                        criterion,
+                        stop_when_solved,
+                        ..nets::boolean(Boolean::Xor, &[2], activation, 300)
+                    };
+                    // Some diverge, some are solved, at different steps.
+                    let runs: Vec<Run> = (0..8)
+                        .map(|seed| Run {
+                            lr: 0.1 * 4f64.powi(seed as i32),
+                            solved_limit: 0.15,
+                            ..nets::run(seed)
+                        })
+                        .collect();
+                    let (own, general) = (trained(&program, &runs, true), trained(&program, &runs, false));
+                    let bits = |done: &Done| done.last.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&own), bits(&general), "{activation} {criterion:?} {loss}");
+                    assert_eq!(
+                        format!("{:?}", own.results),
+                        format!("{:?}", general.results),
+                        "{activation}"
+                    );
+                    let other: Vec<Run> = runs.iter().map(|run| Run { lr: run.lr * 1.01, ..*run }).collect();
+                    assert_ne!(bits(&own), bits(&trained(&program, &other, false)), "the twin is the same");
+                }
+            }
         }
     }
 }
