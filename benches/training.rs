@@ -6,7 +6,6 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use symbreak::engine::cpu::CpuEngine;
 use symbreak::engine::reference::ReferenceEngine;
 use symbreak::engine::{Batch, Engine, Start, Watch};
-use symbreak::net::init;
 use symbreak::spec::{Overrides, load};
 
 /// One batch of the XOR preset, short enough to repeat.
@@ -36,15 +35,5 @@ fn engines(criterion: &mut Criterion) {
     train(criterion, "reference", &mut ReferenceEngine::new(None).expect("threads"), 256, 1000);
 }
 
-fn initial_parameters(criterion: &mut Criterion) {
-    let (plan, _) = load("xor-copies", &Overrides::default()).expect("the preset is valid");
-    let program = &plan.programs[0];
-    let draws = program.init.draws(&program.shape);
-    let run = plan.run(0).1;
-    criterion.bench_function("draw 2-2-1 copies", |bencher| {
-        bencher.iter(|| init::draw(program.init, &draws, run.amounts(0)).sum::<f32>());
-    });
-}
-
-criterion_group!(benches, engines, initial_parameters);
+criterion_group!(benches, engines);
 criterion_main!(benches);

@@ -12,9 +12,11 @@
 //! | [`output`] | every file that is written is written here |
 //! | [`sweep`] | drives an engine through a plan, window by window, into the files |
 //! | [`verify`] | the ladder: engines against each other, rung by rung |
+//! | [`mod@bench`] | how fast engines train, once they are seen to be right |
 
 #![warn(missing_docs)]
 
+pub mod bench;
 pub mod cli;
 pub mod engine;
 pub mod measure;

@@ -93,6 +93,46 @@ fn windows_are_as_long_as_no_batch_is_too_large() {
 }
 
 #[test]
+fn a_window_is_bounded_whatever_engines_and_users_wish_for() {
+    let placement = |engine: &made_up::MadeUp, plan: &Plan| sweep::placements(plan, engine).unwrap();
+    let limit = |plan: &Plan, options: Options| {
+        sweep::limits(plan, &placement(&engine(usize::MAX), plan), &options)[0]
+    };
+    let plan = plan("[net]\nhidden = [64]\n[train]\nsteps = 1000\n[runs]\nseeds = 10000000");
+    let all = limit(&plan, Options::default());
+    assert_eq!(all, 1 << 17);
+    assert_eq!(sweep::windows(&plan, &[all]), 10_000_000u64.div_ceil(all));
+    assert_eq!(sweep::limits(&plan, &placement(&engine(7), &plan), &Options::default()), [7]);
+    assert_eq!(sweep::limits(&plan, &placement(&engine(0), &plan), &Options::default()), [1]);
+    // Some traces cost little; traces of whole windows cost memory, as parameters do.
+    let traced = |trace| limit(&plan, Options { trace, ..Options::default() });
+    assert!(traced(100) > all / 2 && traced(10_000_000) < all / 8);
+    assert!(limit(&plan, Options { save_params: true, ..Options::default() }) < all / 2);
+}
+
+/// Cells of more values than are kept one by one: their medians are rounded, and still no cut shows.
+#[test]
+fn a_large_cell_does_not_depend_on_windows_and_resumption() {
+    let lines = |lr: f64| {
+        format!("[train]\nsteps = 2\nlr = {lr}\n[sweep]\n\"init.scale\" = \"0.1,2\"\n[runs]\nseeds = 150000")
+    };
+    let (plan, other) = (plan(&lines(0.5)), plan(&lines(0.25)));
+    let options = Options { runs: RunsFile::None, ..Options::default() };
+    let whole = tempdir().unwrap();
+    sweep_into(whole.path(), &plan, &mut engine(usize::MAX), options, false).unwrap();
+    let cut = tempdir().unwrap();
+    let mut failing = engine(41_000);
+    failing.fail_at = Some(5);
+    sweep_into(cut.path(), &plan, &mut failing, options, false).unwrap_err();
+    let journal = fs::metadata(cut.path().join("journal.jsonl")).unwrap().len();
+    assert!(journal < 30 * 205_000, "{journal} bytes");
+    sweep_into(cut.path(), &plan, &mut engine(70_001), options, true).unwrap();
+    assert_eq!(files(cut.path()), files(whole.path()));
+    sweep_into(cut.path(), &other, &mut engine(70_001), options, false).unwrap();
+    assert_ne!(files(cut.path()), files(whole.path()), "other runs");
+}
+
+#[test]
 fn cells_and_curves_are_those_of_the_runs() {
     let plan = mixed_plan();
     let place = tempdir().unwrap();

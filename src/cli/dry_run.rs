@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Failure, print, print_json};
 use crate::engine::{Description, Engine, measured_steps};
+use crate::output::Options;
 use crate::spec::Plan;
 use crate::sweep::estimate::{Estimate, estimate};
 use crate::sweep::windows;
@@ -38,8 +39,8 @@ struct Program {
 }
 
 /// Tries out each program for a moment and prints what the whole sweep would take.
-pub fn run(plan: &Plan, engine: &mut dyn Engine, json: bool) -> Result<(), Failure> {
-    let estimates = estimate(plan, engine)?;
+pub fn run(plan: &Plan, engine: &mut dyn Engine, options: &Options, json: bool) -> Result<(), Failure> {
+    let estimates = estimate(plan, engine, options)?;
     let limits: Vec<u64> = estimates.iter().map(|estimate| estimate.runs_per_batch).collect();
     let programs: Vec<Program> = estimates
         .into_iter()

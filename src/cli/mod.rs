@@ -11,6 +11,7 @@ use crate::output::OutputError;
 use crate::spec::SpecError;
 use crate::sweep::SweepError;
 
+pub mod bench;
 pub mod devices;
 pub mod dry_run;
 pub mod presets;
@@ -51,12 +52,14 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Check every engine and adapter against the f64 reference, rung by rung
     Verify(verify::VerifyArgs),
+    /// Time every engine and adapter on networks of several sizes
+    Bench(bench::BenchArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 7] = ["bench", "claims", "inspect", "plot", "report", "merge", "slurm"];
+const NOT_YET: [&str; 6] = ["claims", "inspect", "plot", "report", "merge", "slurm"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -64,7 +67,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify"];
+    let commands = ["run", "presets", "devices", "verify", "bench"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -79,6 +82,7 @@ impl Cli {
             Command::Presets(args) => presets::run(&args),
             Command::Devices(args) => devices::run(&args),
             Command::Verify(args) => verify::run(&args),
+            Command::Bench(args) => bench::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }

@@ -169,13 +169,17 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         note(&format!("warning: --adapter is not used by --backend {}", args.backend));
     }
     let mut engine = select::open(args.backend, args.adapter.as_deref(), threads)?;
+    if let Some(threads) = threads {
+        // Rows are made on rayon's own threads. If it has some already, they do it.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
     let on = engine.description();
     if options.save_params {
         params::width(&plan)?;
     }
     if args.dry_run {
         args.note(&format!("tried out on {} ({}) through {}", on.adapter, on.adapter_type, on.backend));
-        dry_run::run(&plan, engine.as_mut(), args.json)?;
+        dry_run::run(&plan, engine.as_mut(), &options, args.json)?;
         return Ok(DONE);
     }
     let directory = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));

@@ -261,6 +261,12 @@ pub trait Engine {
     /// Trains a batch to its end.
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError>;
 
+    /// f32 multiply-adds a second that the engine's machine reaches now, on as many threads as the engine uses: measured
+    /// anew by every call, in some hundredths of a second. `None` where no machine does the work.
+    fn peak(&mut self) -> Result<Option<f64>, EngineError> {
+        Ok(None)
+    }
+
     /// The raw Philox blocks of `counters` under `key`, computed where training would draw them.
     fn random_words(&mut self, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>, EngineError>;
 }

@@ -32,15 +32,17 @@ pub fn break_step(run: &RunResult, measured: &[u32]) -> Option<u32> {
     if run.initial.symmetry != Symmetry::Symmetric {
         return None;
     }
-    symmetry_by_step(run, measured)
-        .find(|&(_, symmetry)| symmetry != Symmetry::Symmetric)
-        .map(|(step, _)| step)
+    let step = *measured.get(first_other(&run.symmetry, Symmetry::Symmetric)?)?;
+    run.diverge_step.is_none_or(|diverged| step < diverged).then_some(step)
 }
 
-/// The symmetry at each measured step before the run diverged.
-pub fn symmetry_by_step(run: &RunResult, measured: &[u32]) -> impl Iterator<Item = (u32, Symmetry)> {
-    let end = run.diverge_step.unwrap_or(u32::MAX);
-    measured.iter().copied().zip(run.symmetry.iter().copied()).take_while(move |&(step, _)| step < end)
+/// The first place at which something else stands than `symmetry`.
+pub fn first_other(symmetries: &[Symmetry], symmetry: Symmetry) -> Option<usize> {
+    // Runs change rarely: chunks are passed over without a branch for each step.
+    let (chunks, _) = symmetries.as_chunks::<16>();
+    let differs = |chunk: &[Symmetry; 16]| chunk.iter().fold(false, |any, &other| any | (other != symmetry));
+    let from = 16 * chunks.iter().take_while(|chunk| !differs(chunk)).count();
+    symmetries[from..].iter().position(|&other| other != symmetry).map(|place| from + place)
 }
 
 /// Started symmetric, did not diverge, is not symmetric at the end.
@@ -114,6 +116,19 @@ mod tests {
         assert_eq!(break_step(&back, &[0, 1, 2, 3]), Some(2));
         assert!(!escaped(&back));
         assert_eq!(break_step(&run(&[Broken, Broken], None), &[0, 1]), None, "never started symmetric");
+    }
+
+    #[test]
+    fn the_first_other_symmetry_is_found_wherever_it_stands() {
+        for length in [0, 1, 15, 16, 17, 40] {
+            let mut symmetries = vec![Symmetric; length];
+            assert_eq!(first_other(&symmetries, Symmetric), None);
+            assert_eq!(first_other(&symmetries, Broken), (length > 0).then_some(0));
+            for place in (0..length).rev() {
+                symmetries[place] = Partial;
+                assert_eq!(first_other(&symmetries, Symmetric), Some(place), "of {length}");
+            }
+        }
     }
 
     #[test]

@@ -28,19 +28,19 @@ pub fn two_proportions(a: u64, a_trials: u64, b: u64, b_trials: u64) -> f64 {
     (a as f64 / n - b as f64 / m).abs() / variance.sqrt()
 }
 
-/// Median, the mean of the middle two for an even count; `None` of nothing. Sorts its argument.
+/// Median, the mean of the middle two for an even count; `None` of nothing. Reorders its argument.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
-    values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
-    Some(if values.len() % 2 == 1 {
-        values[middle]
-    } else {
+    let odd = values.len() % 2 == 1;
+    let (below, &mut high, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    match below.iter().copied().max_by(f64::total_cmp) {
         // Halves first: the sum of two finite numbers may overflow.
-        values[middle - 1] / 2.0 + values[middle] / 2.0
-    })
+        Some(low) if !odd => Some(low / 2.0 + high / 2.0),
+        _ => Some(high),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub enum Stream {
     Verify = 2,
     /// The independent nudges of the reruns that explain a differing label.
     Nudge = 3,
+    /// The inputs of `task.dataset = "random"`: (sample, feature) under the task's own seed.
+    Inputs = 4,
+    /// Its targets: (sample, output).
+    Targets = 5,
 }
 
 const ROUND_A: u32 = 0xD251_1F53;

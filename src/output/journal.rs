@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::cells::CellTally;
 use super::curves::CurveTally;
 use super::manifest::{Counts, Verification};
+use super::rows::Rows;
 use super::{OutputError, failed};
+use crate::spec::Plan;
 
 /// The file's name.
 pub const FILE: &str = "journal.jsonl";
@@ -29,10 +31,22 @@ pub struct OpenCell {
 }
 
 impl OpenCell {
+    /// Runs counted so far.
+    pub fn runs(&self) -> u64 {
+        self.tally.counts().runs_finished
+    }
+
     /// Adds further runs of the same cell.
     pub fn merge(&mut self, other: OpenCell) {
         self.tally.merge(other.tally);
         self.curve.merge(&other.curve);
+    }
+
+    /// Writes the rows of cell `cell`, whose runs are measured at `measured`, in `cells.csv` and `curves.csv`.
+    pub fn write(&mut self, cells: &mut Rows, curves: &mut Rows, plan: &Plan, cell: usize, measured: &[u32]) {
+        let swept = Rows::of_values(&plan.cells[cell].values);
+        self.tally.write(cells, cell, &swept);
+        self.curve.write(curves, cell, &swept, measured);
     }
 }
 

@@ -52,10 +52,10 @@ pub enum Status {
     Unfinished,
 }
 
-/// Counts over the whole sweep.
+/// Counts of runs, of a cell or of the whole sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Runs whose rows are written.
+    /// All of them.
     pub runs_finished: u64,
     /// By outcome.
     pub solved: u64,
@@ -101,6 +101,20 @@ impl Counts {
             Symmetry::Broken => self.broken += 1,
             Symmetry::None => {}
         }
+    }
+
+    /// Adds the counts of further runs.
+    pub fn merge(&mut self, other: &Counts) {
+        self.runs_finished += other.runs_finished;
+        self.solved += other.solved;
+        self.stuck += other.stuck;
+        self.diverged += other.diverged;
+        self.symmetric += other.symmetric;
+        self.partial += other.partial;
+        self.broken += other.broken;
+        self.stuck_copies += other.stuck_copies;
+        self.stuck_plateau += other.stuck_plateau;
+        self.stuck_moving += other.stuck_moving;
     }
 }
 

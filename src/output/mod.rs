@@ -6,6 +6,7 @@
 //! | [`directory`] | what a directory holds already, and whether a sweep may go there |
 //! | [`manifest`] | `manifest.json` |
 //! | [`runs`], [`cells`], [`curves`], [`traces`], [`params`] | one file each of the result directory |
+//! | [`piece`] | what a piece of a window adds to the files, made on one core |
 //! | [`journal`] | what a resumed sweep goes on from |
 //! | [`append`], [`rows`] | growing files, and the text of CSV rows |
 //! | [`summary`] | the table on standard output and the cells as JSON |
@@ -20,6 +21,7 @@ pub mod directory;
 pub mod journal;
 pub mod manifest;
 pub mod params;
+pub mod piece;
 pub mod results;
 pub mod rows;
 pub mod runs;

@@ -1,11 +1,11 @@
 //! An open result directory: windows of finished runs go in, in the order of run numbers; files come out.
 //!
 //! `cells.csv` and `curves.csv` grow under another name and get their own at the end, so that who reads them
-//! reads whole ones. Memory is bounded by a window and by the one cell that is not complete.
+//! reads whole ones. Memory is bounded by a window and by what is kept of the one cell that is not
+//! complete, whatever the number of its runs.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::append::Appended;
 use super::journal::{self, Entry, OpenCell, Totals};
 use super::manifest::{self, Manifest, Options, RunsFile, Status, Verification};
+use super::piece::Piece;
 use super::rows::Rows;
 use super::{OutputError, cells, curves, failed, params, runs, traces};
 use crate::engine::{Parameters, RunResult, measured_steps};
@@ -24,11 +25,8 @@ const CELLS: &str = "cells.csv.unfinished";
 /// `curves.csv` while it grows.
 const CURVES: &str = "curves.csv.unfinished";
 
-/// Rows of runs are made on all cores, so many runs at a time.
-const BLOCK: usize = 1 << 16;
-
-/// Rows are handed to the operating system when so many bytes have come together.
-const CHUNK: usize = 1 << 20;
+/// Parameters are handed to the operating system so many at a time.
+const CHUNK: usize = 1 << 18;
 
 /// Every file that a sweep writes into its directory.
 pub const FILES: [&str; 10] = [
@@ -179,49 +177,33 @@ impl<'p> Results<'p> {
     }
 
     /// Writes the rows of a window that starts at [`next_run`](Self::next_run), which has one entry a run in each of
-    /// its lists. After an error the directory
-    /// holds the windows before this one, for [`resume`](Self::resume); `self` is of no more use.
+    /// its lists, and in each result a symmetry at each measured step. After an error the directory holds the
+    /// windows before this one, for [`resume`](Self::resume); `self` is of no more use.
     pub fn append(&mut self, window: &Window) -> Result<(), OutputError> {
         debug_assert_eq!(window.first, self.next);
-        let Results { plan, files, open, totals, .. } = self;
-        if let Some(file) = &mut files.runs {
-            for block in (0..window.results.len()).step_by(BLOCK) {
-                let end = window.results.len().min(block + BLOCK);
-                for rows in run_rows(plan, &self.measured, window, block..end) {
-                    file.append(rows.as_bytes())?;
-                }
-            }
-        }
-        let mut trace_rows = Rows::default();
-        let (mut cell_rows, mut curve_rows) = (Rows::default(), Rows::default());
         let mut added = OpenCell::default();
-        for (number, result) in (window.first..).zip(&window.results) {
-            let cell = (number / plan.seeds) as usize;
-            let measured = &self.measured[plan.cells[cell].program];
-            if let Some(file) = &mut files.traces {
-                traces::write(&mut trace_rows, plan, number, result, measured);
-                spill(&mut trace_rows, file, CHUNK)?;
+        let mut first = window.first;
+        // Pieces are made on all cores, so many at a time.
+        let length = Piece::length(self.plan);
+        let block = 2 * rayon::current_num_threads() * length;
+        for (results, verified) in window.results.chunks(block).zip(window.verified.chunks(block)) {
+            let (plan, measured, options) = (self.plan, &self.measured, &self.manifest.options);
+            let numbers = (0..results.len()).into_par_iter().step_by(length).map(|at| first + at as u64);
+            let pieces: Vec<Piece> = numbers
+                .zip(results.par_chunks(length))
+                .zip(verified.par_chunks(length))
+                .map(|((first, results), verified)| {
+                    Piece::new(plan, measured, options, first, results, verified)
+                })
+                .collect();
+            for piece in pieces {
+                self.write(piece, first, &mut added)?;
+                first += length as u64;
             }
-            totals.counts.add(result);
-            added.tally.add(result, measured);
-            added.curve.add(result, measured);
-            if (number + 1) % plan.seeds == 0 {
-                open.merge(std::mem::take(&mut added));
-                let complete = std::mem::take(open);
-                complete.tally.write(&mut cell_rows, plan, cell);
-                complete.curve.write(&mut curve_rows, plan, cell, measured);
-                spill(&mut cell_rows, &mut files.cells, CHUNK)?;
-                spill(&mut curve_rows, &mut files.curves, CHUNK)?;
-            }
-        }
-        spill(&mut cell_rows, &mut files.cells, 0)?;
-        spill(&mut curve_rows, &mut files.curves, 0)?;
-        if let Some(file) = &mut files.traces {
-            spill(&mut trace_rows, file, 0)?;
         }
         if let Some(parameters) = &window.parameters {
             for (file, values) in
-                [(&mut files.initial, &parameters.initial), (&mut files.last, &parameters.last)]
+                [(&mut self.files.initial, &parameters.initial), (&mut self.files.last, &parameters.last)]
             {
                 if let Some(file) = file {
                     append_floats(file, values)?;
@@ -229,6 +211,36 @@ impl<'p> Results<'p> {
             }
         }
         self.enter(window, added)
+    }
+
+    /// Writes a piece that starts at run `first`. `added` is what its window has added to the open cell.
+    fn write(&mut self, piece: Piece, first: u64, added: &mut OpenCell) -> Result<(), OutputError> {
+        let Results { plan, files, open, totals, measured, .. } = self;
+        if let Some(file) = &mut files.runs {
+            file.append(piece.runs.as_bytes())?;
+        }
+        if let Some(file) = &mut files.traces {
+            file.append(piece.traces.as_bytes())?;
+        }
+        totals.counts.merge(&piece.counts);
+        if let Some(head) = piece.head {
+            added.merge(head);
+            if open.runs() + added.runs() == plan.seeds {
+                let cell = (first / plan.seeds) as usize;
+                open.merge(std::mem::take(added));
+                let (mut cells, mut curves) = (Rows::default(), Rows::default());
+                let mut complete = std::mem::take(open);
+                complete.write(&mut cells, &mut curves, plan, cell, &measured[plan.cells[cell].program]);
+                files.cells.append(cells.as_bytes())?;
+                files.curves.append(curves.as_bytes())?;
+            }
+        }
+        files.cells.append(piece.cells.as_bytes())?;
+        files.curves.append(piece.curves.as_bytes())?;
+        if let Some(tail) = piece.tail {
+            *added = tail;
+        }
+        Ok(())
     }
 
     /// The window's line of the journal, once its rows are written.
@@ -244,7 +256,7 @@ impl<'p> Results<'p> {
             from,
             to: self.next,
             lengths: self.files.lengths(),
-            open: (added.tally.runs() > 0).then_some(added),
+            open: (added.runs() > 0).then_some(added),
             totals: self.totals.clone(),
         };
         let path = self.directory.join(journal::FILE);
@@ -271,14 +283,13 @@ impl<'p> Results<'p> {
     /// Leaves the sweep as it is, to be resumed: `cells.csv` and `curves.csv` cover the runs that are done, the
     /// incomplete cell among them, with as many `runs` as it has.
     pub fn put_down(mut self) -> Result<Manifest, OutputError> {
-        if self.open.tally.runs() > 0 {
+        if self.open.runs() > 0 {
             let cell = (self.next / self.plan.seeds) as usize;
             let measured = &self.measured[self.plan.cells[cell].program];
-            let mut rows = Rows::default();
-            self.open.tally.write(&mut rows, self.plan, cell);
-            spill(&mut rows, &mut self.files.cells, 0)?;
-            self.open.curve.write(&mut rows, self.plan, cell, measured);
-            spill(&mut rows, &mut self.files.curves, 0)?;
+            let (mut cells, mut curves) = (Rows::default(), Rows::default());
+            self.open.write(&mut cells, &mut curves, self.plan, cell, measured);
+            self.files.cells.append(cells.as_bytes())?;
+            self.files.curves.append(curves.as_bytes())?;
         }
         self.close()
     }
@@ -384,40 +395,9 @@ pub fn clear(directory: &Path) -> Result<(), OutputError> {
     Ok(())
 }
 
-/// Rows of `runs.csv` for these places of the window, in pieces that follow each other.
-fn run_rows(plan: &Plan, measured: &[Vec<u32>], window: &Window, places: Range<usize>) -> Vec<Rows> {
-    let first = window.first + places.start as u64;
-    let (results, verified) = (&window.results[places.clone()], &window.verified[places]);
-    let piece = results.len().div_ceil(rayon::current_num_threads()).max(1);
-    results
-        .par_chunks(piece)
-        .zip(verified.par_chunks(piece))
-        .enumerate()
-        .map(|(index, (results, verified))| {
-            let mut rows = Rows::default();
-            let numbers = first + (index * piece) as u64..;
-            for ((number, result), &verified) in numbers.zip(results).zip(verified) {
-                let (cell, _) = plan.run(number);
-                let measured = &measured[plan.cells[cell].program];
-                runs::row(&mut rows, plan, number, result, measured, verified);
-            }
-            rows
-        })
-        .collect()
-}
-
-/// Hands the rows to their file once more than `limit` bytes have come together.
-fn spill(rows: &mut Rows, file: &mut Appended, limit: usize) -> Result<(), OutputError> {
-    if rows.len() > limit {
-        file.append(rows.as_bytes())?;
-        rows.clear();
-    }
-    Ok(())
-}
-
 /// Little-endian, whatever the machine is.
 fn append_floats(file: &mut Appended, values: &[f32]) -> Result<(), OutputError> {
-    for part in values.chunks(CHUNK / size_of::<f32>()) {
+    for part in values.chunks(CHUNK) {
         let bytes: Vec<u8> = part.iter().flat_map(|value| value.to_le_bytes()).collect();
         file.append(&bytes)?;
     }

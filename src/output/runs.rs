@@ -2,7 +2,7 @@
 
 use super::rows::{Rows, header};
 use crate::engine::RunResult;
-use crate::measure::{break_step, outcome};
+use crate::measure::outcome;
 use crate::spec::Plan;
 
 /// The file's name.
@@ -31,38 +31,59 @@ pub fn head(plan: &Plan) -> Rows {
     header(&["run", "cell", "seed"], &plan.swept, &after)
 }
 
-/// The row of run `number`; `measured` are the measured steps of its program.
+/// Which run a row is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Its number.
+    pub number: u64,
+    /// Its cell.
+    pub cell: usize,
+    /// Its seed index.
+    pub seed: u64,
+    /// The fields of the swept values of its cell.
+    pub swept: &'a Rows,
+}
+
+/// The row of a run that left the symmetric state at `break_step`.
 pub fn row(
     rows: &mut Rows,
-    plan: &Plan,
-    number: u64,
+    place: Place<'_>,
     result: &RunResult,
-    measured: &[u32],
+    break_step: Option<u32>,
     verified: Option<bool>,
 ) {
-    let (cell, run) = plan.run(number);
     // The end of a diverged run measures nothing.
-    let last = result.diverge_step.is_none().then_some(result.last);
+    let last = result.diverge_step.is_none().then_some(&result.last);
     let units = last.and_then(|last| last.units);
-    rows.put(number);
-    rows.put(cell);
-    rows.put(run.seed);
-    rows.swept_values(plan, cell);
-    rows.put(outcome(result));
-    rows.put(result.initial.symmetry);
-    rows.maybe(last.map(|last| last.symmetry));
-    rows.maybe(result.solve_step);
-    rows.maybe(break_step(result, measured));
-    rows.maybe(result.diverge_step);
+    rows.whole(place.number);
+    rows.whole(place.cell as u64);
+    rows.whole(place.seed);
+    rows.fields(place.swept);
+    rows.plain(outcome(result).word());
+    rows.plain(result.initial.symmetry.word());
+    rows.plain(last.map_or("", |last| last.symmetry.word()));
+    rows.maybe_whole(result.solve_step);
+    rows.maybe_whole(break_step);
+    rows.maybe_whole(result.diverge_step);
     rows.float(result.initial.loss);
     rows.maybe_float(last.map(|last| last.loss));
     rows.maybe_float(last.map(|last| last.error));
     rows.maybe_float(last.map(|last| last.gradient_norm));
     rows.maybe_float(result.initial.units.map(|units| units.spread));
-    rows.maybe_float(units.map(|units| units.spread));
-    rows.maybe_float(units.map(|units| units.gap));
-    rows.maybe(units.map(|units| units.distinct));
-    rows.put(result.steps);
-    rows.maybe(verified);
+    match units {
+        // With two units there is one distance.
+        Some(units) => rows.pair(units.spread, units.gap),
+        None => {
+            rows.plain("");
+            rows.plain("");
+        }
+    }
+    rows.maybe_whole(units.map(|units| units.distinct));
+    rows.whole(result.steps.into());
+    rows.plain(match verified {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "",
+    });
     rows.end();
 }

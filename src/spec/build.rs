@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::engine::{Criterion, Program, Run};
 use crate::net::{Activation, Base, Init, Loss, Optimizer, Readout, Shape};
-use crate::task::{Boolean, Data, Encoding};
+use crate::task::{Boolean, Data, Dataset, Encoding};
 
 use super::document::{Given, Sweep};
 use super::error::{Place, SpecError, Warning};
@@ -170,14 +170,44 @@ fn is_rounded_away(spec: &Spec) -> bool {
     lost(spec.scale, weight_base) || (spec.bias && lost(spec.resolved_bias_scale(), bias_base))
 }
 
-/// Whether the targets for false are −1 and no output is ever negative.
+/// Whether some targets are negative (−1 for false, or half the numbers of a normal distribution) and no output ever is.
 fn is_unreachable(spec: &Spec) -> bool {
     let never_negative = [Activation::Logistic, Activation::Relu, Activation::Softplus, Activation::Abs];
-    spec.targets == Encoding::PlusMinus && never_negative.contains(&spec.output)
+    let negative = spec.dataset == Some(Dataset::Random) || spec.targets == Encoding::PlusMinus;
+    negative && never_negative.contains(&spec.output)
 }
 
 /// What tells one task from another.
-type DataKey = (Boolean, usize, Encoding, Encoding);
+#[derive(PartialEq, Eq, Hash)]
+enum DataKey {
+    Boolean(Boolean, usize, Encoding, Encoding),
+    /// Samples, features, outputs, seed.
+    Random(usize, usize, usize, u64),
+}
+
+impl DataKey {
+    fn of(spec: &Spec, dataset: Dataset) -> DataKey {
+        match dataset {
+            Dataset::Boolean(function) => {
+                let bits = if function == Boolean::Parity { spec.bits } else { 2 };
+                DataKey::Boolean(function, bits, spec.inputs, spec.targets)
+            }
+            Dataset::Random => DataKey::Random(spec.samples, spec.features, spec.outputs, spec.task_seed),
+        }
+    }
+
+    fn data(&self) -> Data {
+        match *self {
+            DataKey::Boolean(function, bits, inputs, targets) => {
+                Data::boolean(function, bits, inputs, targets)
+            }
+            DataKey::Random(samples, features, outputs, seed) => {
+                Data::random(samples, features, outputs, seed)
+            }
+        }
+    }
+}
+
 /// What tells one program from another; the first is the index of the task.
 type ProgramKey = (usize, Shape, Loss, Optimizer, Init, u32, bool, Criterion);
 
@@ -206,10 +236,11 @@ impl Programs {
         if spec.readout == Readout::Sum && spec.hidden.is_empty() {
             return Err(("net.readout", "\"sum\" needs a hidden layer, but net.hidden has none".to_string()));
         }
-        let bits = if dataset == Boolean::Parity { spec.bits } else { 2 };
-        let task = *self.task_by_key.entry((dataset, bits, spec.inputs, spec.targets)).or_insert_with(|| {
-            self.tasks.push(Arc::new(Data::boolean(dataset, bits, spec.inputs, spec.targets)));
-            self.tasks.len() - 1
+        let key = DataKey::of(spec, dataset);
+        let tasks = &mut self.tasks;
+        let task = *self.task_by_key.entry(key).or_insert_with_key(|key| {
+            tasks.push(Arc::new(key.data()));
+            tasks.len() - 1
         });
         let data = &self.tasks[task];
         let shape = Shape {

@@ -79,7 +79,7 @@ pub enum Warning {
         /// Cells of the plan.
         of: usize,
     },
-    /// The output units never reach the targets for false.
+    /// Some targets are negative, the output units never.
     Unreachable {
         /// Cells concerned.
         cells: usize,
@@ -99,8 +99,8 @@ impl fmt::Display for Warning {
             ),
             Warning::Unreachable { cells, of } => write!(
                 f,
-                "task.targets: in {cells} of {of} cells it is \"pm1\" with output units that are never negative, \
-                 so -1 is out of reach"
+                "net.output: in {cells} of {of} cells the output units are never negative but some targets are, \
+                 which puts those out of reach"
             ),
         }
     }

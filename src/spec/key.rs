@@ -2,7 +2,7 @@
 //! flags, sweeps, messages and the resolved spec all come from here, so a new key is one new entry.
 
 use crate::net::{Activation, Base, Gain, Loss, Noise, Optimizer, Readout};
-use crate::task::{Boolean, Encoding};
+use crate::task::{Boolean, Dataset, Encoding};
 
 use super::Value;
 use super::error::{nearest, printable, suggestion};
@@ -11,8 +11,12 @@ use super::error::{nearest, printable, suggestion};
 #[derive(Clone, Debug)]
 pub(super) struct Spec {
     pub name: Option<String>,
-    pub dataset: Option<Boolean>,
+    pub dataset: Option<Dataset>,
     pub bits: usize,
+    pub samples: usize,
+    pub features: usize,
+    pub outputs: usize,
+    pub task_seed: u64,
     pub path: Option<String>,
     pub target_columns: Option<u64>,
     pub inputs: Encoding,
@@ -53,6 +57,10 @@ impl Default for Spec {
             name: None,
             dataset: None,
             bits: 3,
+            samples: 272,
+            features: 16,
+            outputs: 1,
+            task_seed: 0,
             path: None,
             target_columns: None,
             inputs: Encoding::ZeroOne,
@@ -386,6 +394,13 @@ fn word(word: &str) -> Option<Value> {
     Some(Value::Word(word.to_string()))
 }
 
+fn is_random(spec: &Spec) -> bool {
+    spec.dataset == Some(Dataset::Random)
+}
+
+const ONLY_RANDOM: &str = "only task.dataset = \"random\" does";
+const ONLY_BOOLEAN: &str = "only boolean functions do, task.dataset = \"random\" has numbers";
+
 /// Every key, in the order of the documentation.
 pub(super) static KEYS: &[Key] = &[
     Key::new(
@@ -397,8 +412,8 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "task.dataset",
-        Kind::Word { words: Boolean::WORDS, later: &["csv"] },
-        |s, v| v.as_word().and_then(Boolean::from_word).map(|w| s.dataset = Some(w)),
+        Kind::Word { words: Dataset::WORDS, later: &["csv"] },
+        |s, v| v.as_word().and_then(Dataset::from_word).map(|w| s.dataset = Some(w)),
         |s| s.dataset.and_then(|d| word(d.word())),
     ),
     Key::new(
@@ -407,7 +422,35 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_integer().map(|n| s.bits = n as usize),
         |s| integer(s.bits as u64),
     )
-    .used_if(|s| s.dataset == Some(Boolean::Parity), "only task.dataset = \"parity\" does"),
+    .used_if(|s| s.dataset == Some(Dataset::Boolean(Boolean::Parity)), "only task.dataset = \"parity\" does"),
+    Key::new(
+        "task.samples",
+        Kind::Integer { low: 1, high: 65_536 },
+        |s, v| v.as_integer().map(|n| s.samples = n as usize),
+        |s| integer(s.samples as u64),
+    )
+    .used_if(is_random, ONLY_RANDOM),
+    Key::new(
+        "task.features",
+        Kind::Integer { low: 1, high: 1000 },
+        |s, v| v.as_integer().map(|n| s.features = n as usize),
+        |s| integer(s.features as u64),
+    )
+    .used_if(is_random, ONLY_RANDOM),
+    Key::new(
+        "task.outputs",
+        Kind::Integer { low: 1, high: 1000 },
+        |s, v| v.as_integer().map(|n| s.outputs = n as usize),
+        |s| integer(s.outputs as u64),
+    )
+    .used_if(is_random, ONLY_RANDOM),
+    Key::new(
+        "task.seed",
+        Kind::Integer { low: 0, high: u64::MAX },
+        |s, v| v.as_integer().map(|n| s.task_seed = n),
+        |s| integer(s.task_seed),
+    )
+    .used_if(is_random, ONLY_RANDOM),
     Key::new(
         "task.path",
         Kind::Text,
@@ -428,13 +471,15 @@ pub(super) static KEYS: &[Key] = &[
         words(Encoding::WORDS),
         |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.inputs = w),
         |s| word(s.inputs.word()),
-    ),
+    )
+    .used_if(|s| !is_random(s), ONLY_BOOLEAN),
     Key::new(
         "task.targets",
         words(Encoding::WORDS),
         |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.targets = w),
         |s| word(s.targets.word()),
-    ),
+    )
+    .used_if(|s| !is_random(s), ONLY_BOOLEAN),
     Key::new(
         "net.hidden",
         Kind::Widths,
@@ -606,10 +651,11 @@ pub(super) fn find(name: &str) -> Result<&'static Key, String> {
     }
     let near = nearest(name, KEYS.iter().map(|key| key.name))
         // The right name in the wrong table, or in none.
-        .or_else(|| KEYS.iter().find(|key| key.leaf() == leaf).map(|key| key.name))
+        // From the back: a `seed` is more likely to be that of the runs than that of the task.
+        .or_else(|| KEYS.iter().rev().find(|key| key.leaf() == leaf).map(|key| key.name))
         .or_else(|| {
             let near = nearest(leaf, KEYS.iter().map(Key::leaf))?;
-            KEYS.iter().find(|key| key.leaf() == near).map(|key| key.name)
+            KEYS.iter().rev().find(|key| key.leaf() == near).map(|key| key.name)
         });
     let siblings: Vec<&str> =
         KEYS.iter().filter(|key| !table.is_empty() && key.table() == table).map(Key::leaf).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde_json::Value as Json;
 
@@ -103,10 +104,17 @@ impl Plan {
         self.cells.len() as u64 * self.seeds
     }
 
-    /// Cell and settings of run `number`.
-    pub fn run(&self, number: u64) -> (usize, Run) {
-        let cell = (number / self.seeds) as usize;
-        (cell, Run { seed: number % self.seeds, ..self.cells[cell].settings })
+    /// The runs `numbers` cell by cell: each cell with the seeds that it has among them.
+    pub fn stretches(&self, numbers: Range<u64>) -> impl Iterator<Item = (usize, Range<u64>)> {
+        let mut next = numbers.start;
+        std::iter::from_fn(move || {
+            (next < numbers.end).then(|| {
+                let (cell, seed) = (next / self.seeds, next % self.seeds);
+                let end = self.seeds.min(seed + (numbers.end - next));
+                next += end - seed;
+                (cell as usize, seed..end)
+            })
+        })
     }
 
     /// BLAKE3, in hex, of everything that decides results: the resolved spec but for its name.

@@ -314,7 +314,7 @@ fn the_resolved_spec_is_in_the_order_of_the_documentation() {
         ..set(&["criteria.solved_loss=1e-7", "train.steps=5"])
     };
     let (plan, _) = plan_with("", &overrides);
-    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"inputs":"01","targets":"01"},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none"},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
+    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"samples":272,"features":16,"outputs":1,"seed":0,"inputs":"01","targets":"01"},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none"},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
     let (plan, _) = plan_with("", &set(&["net.hidden=8x4"]));
     assert_eq!(plan.resolved["net"]["hidden"], serde_json::json!([8, 4]));
 }
@@ -460,7 +460,7 @@ fn unknown_names_are_met_with_the_nearest() {
     );
     assert_eq!(
         error("[task]\ndataset = \"xro\"\n"),
-        "task.dataset (line 2 of x.toml): expected one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\", \
+        "task.dataset (line 2 of x.toml): expected one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\", \"random\", \
          found \"xro\"; did you mean xor?"
     );
     assert!(
@@ -579,7 +579,7 @@ fn what_is_not_built_yet_is_told_from_what_is_unknown() {
     assert_eq!(
         error("[task]\ndataset = \"csv\"\n"),
         "task.dataset (line 2 of x.toml): \"csv\" is not yet supported; use one of \"and\", \"or\", \"nand\", \"xor\", \
-         \"xnor\", \"parity\""
+         \"xnor\", \"parity\", \"random\""
     );
     assert_eq!(
         xor_error("[train]\nbatch = 32\n"),
@@ -612,7 +612,7 @@ fn toml_must_be_toml() {
 
 #[test]
 fn a_data_set_is_needed() {
-    let message = "task.dataset: missing; every spec needs it: one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\"";
+    let message = "task.dataset: missing; every spec needs it: one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\", \"random\"";
     assert_eq!(error(""), message);
     assert_eq!(error("[task]\nbits = 3\n"), message);
 }
@@ -775,9 +775,56 @@ fn targets_out_of_reach_are_warned_of() {
     assert_eq!(
         warned,
         [
-            "task.targets: in 2 of 3 cells it is \"pm1\" with output units that are never negative, so -1 is out of reach"
+            "net.output: in 2 of 3 cells the output units are never negative but some targets are, which puts those out of reach"
         ]
     );
+}
+
+#[test]
+fn a_random_task_has_the_size_that_it_is_given() {
+    let (plan, warned) = plan_with("", &set(&["task.dataset=random", "net.output=linear"]));
+    assert_eq!(warned, [""; 0]);
+    let program = &plan.programs[0];
+    assert_eq!((program.data.samples(), program.shape.to_string().as_str()), (272, "16-2-1"));
+    assert_eq!(*program.data, crate::task::Data::random(272, 16, 1, 0));
+    let flags = ["task.dataset=random", "net.output=linear", "task.outputs=2", "task.features=3"];
+    let (plan, warned) = plan_with("", &Overrides { sweep: vec!["task.samples=5,7".into()], ..set(&flags) });
+    assert_eq!((warned.len(), plan.programs.len()), (0, 2));
+    assert_eq!((plan.programs[1].data.samples(), plan.programs[1].shape.to_string().as_str()), (7, "3-2-2"));
+    // Every seed of the task is another one, and the same for all runs of a cell.
+    let (plan, _) = plan_with("", &Overrides { sweep: vec!["task.seed=0,1".into()], ..set(&flags) });
+    assert_ne!(plan.programs[0].data, plan.programs[1].data);
+}
+
+#[test]
+fn keys_of_other_tasks_are_warned_of() {
+    let warned = |flags: &[&str]| plan_with("", &set(flags)).1;
+    assert_eq!(
+        warned(&["task.dataset=random", "net.output=tanh", "task.inputs=pm1", "task.bits=2"]),
+        [
+            "task.bits (--set): no cell uses it; only task.dataset = \"parity\" does",
+            "task.inputs (--set): no cell uses it; only boolean functions do, task.dataset = \"random\" has numbers"
+        ]
+    );
+    assert_eq!(
+        warned(&["task.samples=9", "task.seed=1"]),
+        [
+            "task.samples (--set): no cell uses it; only task.dataset = \"random\" does",
+            "task.seed (--set): no cell uses it; only task.dataset = \"random\" does"
+        ]
+    );
+    assert_eq!(
+        warned(&["task.dataset=random"]),
+        [
+            "net.output: in 1 of 1 cells the output units are never negative but some targets are, which puts those out of reach"
+        ]
+    );
+    let error = |flag: &str| flag_error(&set(&["task.dataset=random", flag]));
+    assert!(error("task.samples=0").contains("expected a whole number from 1 to 65536, found 0"));
+    assert!(error("task.features=1001").contains("expected a whole number from 1 to 1000"));
+    assert!(error("task.feature=3").contains("did you mean task.features?"));
+    assert!(error("task.dataset=randm").contains("did you mean random?"));
+    assert!(error("seed=3").contains("did you mean runs.seed?"));
 }
 
 #[test]
@@ -880,13 +927,20 @@ proptest! {
     }
 
     #[test]
-    fn run_numbers_count_cells_slowest_and_seeds_fastest(cells in 1usize..20, seeds in 1u64..20, number in 0u64..400) {
-        let overrides = Overrides { seeds: Some(seeds), ..sweep(&[&format!("init.scale=lin:1:2:{}", cells.max(2))]) };
+    fn run_numbers_count_cells_slowest_and_seeds_fastest(cells in 2u64..20, seeds in 1u64..20, ends: (u64, u64)) {
+        let overrides = Overrides { seeds: Some(seeds), ..sweep(&[&format!("init.scale=lin:1:2:{cells}")]) };
         let (plan, _) = plan_with("", &overrides);
-        let number = number % plan.runs();
-        let (cell, run) = plan.run(number);
-        prop_assert_eq!(cell as u64 * seeds + run.seed, number);
-        prop_assert_eq!(Value::Number(run.scale), plan.cells[cell].values[0].clone());
+        prop_assert_eq!(plan.runs(), cells * seeds);
+        let (a, b) = (ends.0 % (plan.runs() + 1), ends.1 % (plan.runs() + 1));
+        let numbers = a.min(b)..a.max(b);
+        let mut next = numbers.start;
+        for (cell, of_cell) in plan.stretches(numbers.clone()) {
+            prop_assert!(of_cell.start < of_cell.end && of_cell.end <= seeds);
+            prop_assert_eq!(cell as u64 * seeds + of_cell.start, next);
+            next += of_cell.end - of_cell.start;
+            prop_assert!(of_cell.end == seeds || next == numbers.end, "cut where nothing ends");
+        }
+        prop_assert_eq!(next, numbers.end);
     }
 }
 

@@ -29,27 +29,32 @@ impl Checker<'_> {
     ) -> Result<(), EngineError> {
         let mut found = Verification { engine: self.engine.description().backend, ..Verification::default() };
         let watch = Watch { interrupted, finished: &|_| {} };
-        for (index, program) in plan.programs.iter().enumerate() {
-            let mut places: Vec<usize> = Vec::new();
-            let mut runs: Vec<Run> = Vec::new();
-            for place in 0..window.results.len() {
-                let number = window.first + place as u64;
-                let (cell, run) = plan.run(number);
-                if plan.cells[cell].program == index && sampled(plan.master, number, self.fraction) {
+        // By program, the places in the window of the runs that are repeated, and the runs.
+        let mut groups: Vec<(Vec<usize>, Vec<Run>)> = vec![Default::default(); plan.programs.len()];
+        let numbers = window.first..window.first + window.results.len() as u64;
+        let mut place = 0;
+        for (cell, seeds) in plan.stretches(numbers) {
+            let cell = &plan.cells[cell];
+            let (places, runs) = &mut groups[cell.program];
+            for seed in seeds {
+                if sampled(plan.master, window.first + place as u64, self.fraction) {
                     places.push(place);
-                    runs.push(run);
+                    runs.push(Run { seed, ..cell.settings });
                 }
+                place += 1;
             }
+        }
+        for (program, (places, runs)) in plan.programs.iter().zip(&groups) {
             if runs.is_empty() {
                 continue;
             }
             let start = Start::Drawn { master: plan.master };
-            let batch = Batch { program, runs: &runs, start, keep_parameters: false };
+            let batch = Batch { program, runs, start, keep_parameters: false };
             let again = self.engine.train(&batch, &watch)?;
             if again.runs.len() != runs.len() {
                 return Err(super::impossible("not one result a run when they were repeated"));
             }
-            for ((&place, run), second) in places.iter().zip(&runs).zip(&again.runs) {
+            for ((&place, run), second) in places.iter().zip(runs).zip(&again.runs) {
                 let first = &window.results[place];
                 let same = label(first) == label(second);
                 window.verified[place] = Some(same);

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::engine::{Batch, Engine, EngineError, Program, Run, Start, Watch};
+use crate::output::Options;
 use crate::spec::Plan;
+
+use super::{limits, placements};
 
 /// A program is tried out for about so long.
 const TRIAL: Duration = Duration::from_millis(300);
@@ -41,13 +44,18 @@ pub struct Estimate {
 }
 
 /// Trains a little of each program and tells what all of it would take.
-pub fn estimate(plan: &Plan, engine: &mut dyn Engine) -> Result<Vec<Estimate>, EngineError> {
+pub fn estimate(
+    plan: &Plan,
+    engine: &mut dyn Engine,
+    options: &Options,
+) -> Result<Vec<Estimate>, EngineError> {
     let mut estimates = Vec::new();
-    for (index, program) in plan.programs.iter().enumerate() {
-        let placement = engine.placement(program)?;
+    let placements = placements(plan, engine)?;
+    let limits = limits(plan, &placements, options);
+    for (index, (program, placement)) in plan.programs.iter().zip(placements).enumerate() {
         let cells = plan.cells.iter().filter(|cell| cell.program == index);
         let runs = cells.clone().count() as u64 * plan.seeds;
-        let runs_per_batch = (placement.runs_per_batch.max(1) as u64).min(runs);
+        let runs_per_batch = limits[index].min(runs);
         let sample: Vec<Run> = cells
             .flat_map(|cell| (0..plan.seeds).map(|seed| Run { seed, ..cell.settings }))
             .take(runs_per_batch as usize)

@@ -1,15 +1,20 @@
 //! Drives an engine through a plan: cuts the plan into windows, trains each, hands its rows to the files.
 //!
 //! A *window* is a stretch of consecutive run numbers. Within it, runs of one program travel in one batch; its
-//! rows are written in the order of run numbers. So files are always in order, memory is bounded by a window,
-//! and where the cuts lie shows in no row, because an engine's result does not depend on the batch.
+//! rows are written in the order of run numbers. So files are always in order, memory is bounded by a few windows,
+//! and where the cuts lie shows in no row, because an engine's result does not depend on the batch. While a window
+//! is trained, the one before it is written.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
 use std::time::Instant;
 
 use crate::engine::{
-    Batch, Engine, EngineError, Parameters, Placement, Run, RunResult, Start, Watch, measured_steps,
+    Batch, Engine, EngineError, Measured, Parameters, Placement, Program, Run, RunResult, Start, Trained,
+    Watch, measured_steps,
 };
 use crate::measure::Symmetry;
 use crate::output::{Options, OutputError, Results, Window};
@@ -21,7 +26,10 @@ pub mod estimate;
 pub use check::Checker;
 
 /// The most runs in a window, whatever engines wish for.
-const WINDOW: u64 = 1 << 20;
+const WINDOW_RUNS: u64 = 1 << 17;
+
+/// The most bytes that the runs of a window and their results take, about: traced runs and kept parameters are large.
+const WINDOW_BYTES: u64 = 1 << 26;
 
 /// Why a sweep did not come to its end. What was finished is in the files.
 #[derive(Debug, thiserror::Error)]
@@ -39,32 +47,64 @@ pub fn placements(plan: &Plan, engine: &dyn Engine) -> Result<Vec<Placement>, En
     plan.programs.iter().map(|program| engine.placement(program)).collect()
 }
 
-/// Trains all runs that `results` does not have yet. On an engine's error, an interruption among them, the
-/// windows before it are in `results`.
+/// Trains all runs that `results` does not have yet. On an error, an interruption among them, `results` has what was
+/// trained before it; only if the error is one of output, no more than it could write.
 pub fn run(
     plan: &Plan,
     engine: &mut dyn Engine,
-    mut checker: Option<Checker<'_>>,
+    checker: Option<Checker<'_>>,
     results: &mut Results<'_>,
     watch: &Watch<'_>,
 ) -> Result<(), SweepError> {
-    let limits: Vec<u64> =
-        placements(plan, engine)?.iter().map(|placement| placement.runs_per_batch.max(1) as u64).collect();
-    while results.next_run() < plan.runs() {
-        if watch.interrupted.load(Ordering::Relaxed) {
-            return Err(EngineError::Interrupted.into());
+    let placements = placements(plan, engine)?;
+    let (first, options) = (results.next_run(), *results.options());
+    thread::scope(|scope| {
+        let (windows, trained) = sync_channel(1);
+        let writer = scope.spawn(|| write(results, trained, watch.interrupted));
+        let measured = plan.programs.iter().map(|program| measured_steps(program.steps)).collect();
+        let limits = limits(plan, &placements, &options);
+        let sweep = Sweep { plan, options, measured, limits, watch };
+        let done = sweep.train_all(first, engine, checker, |window| windows.send(window).is_ok());
+        // With it the writer learns that there are no more.
+        drop(windows);
+        // If the writer failed, the engine was interrupted for that reason: it goes first.
+        writer.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok(done?)
+    })
+}
+
+/// Writes windows as they come. When it can't, it stops the engine.
+fn write(
+    results: &mut Results<'_>,
+    windows: Receiver<Window>,
+    interrupted: &AtomicBool,
+) -> Result<(), OutputError> {
+    for window in windows {
+        if let Err(error) = results.append(&window) {
+            interrupted.store(true, Ordering::Relaxed);
+            return Err(error);
         }
-        let window = window(plan, results.next_run(), &limits);
-        let mut trained = train(plan, engine, window, results.options(), watch)?;
-        if let Some(checker) = &mut checker {
-            checker.check(plan, &mut trained, watch.interrupted)?;
-        }
-        results.append(&trained)?;
     }
     Ok(())
 }
 
-/// The number of windows that an undisturbed sweep takes, for batches of at most `limits` runs by program.
+/// By program, how many runs a window may have: no more than an engine wants in a batch, nor than [`WINDOW_RUNS`] and
+/// [`WINDOW_BYTES`].
+pub fn limits(plan: &Plan, placements: &[Placement], options: &Options) -> Vec<u64> {
+    let limit = |(program, placement): (&Program, &Placement)| {
+        let measured = measured_steps(program.steps).len() as u64;
+        // Where a cell is larger than a window, a window may be traced through and through.
+        let cell = plan.seeds.min(WINDOW_RUNS);
+        let traces = measured * (options.trace.min(cell) * size_of::<Measured>() as u64).div_ceil(cell);
+        let parameters = if options.save_params { program.shape.parameters() } else { 0 };
+        let fixed = size_of::<Run>() + size_of::<RunResult>() + 2 * parameters * size_of::<f32>();
+        let bytes = fixed as u64 + measured * size_of::<Symmetry>() as u64 + traces;
+        (placement.runs_per_batch as u64).min(WINDOW_RUNS).min(WINDOW_BYTES / bytes).max(1)
+    };
+    plan.programs.iter().zip(placements).map(limit).collect()
+}
+
+/// The number of windows that an undisturbed sweep takes, with at most `limits` runs by program in one.
 pub fn windows(plan: &Plan, limits: &[u64]) -> u64 {
     /// Windows that are counted one by one; of more, the number is told from these.
     const COUNTED: u64 = 10_000;
@@ -81,92 +121,151 @@ pub fn windows(plan: &Plan, limits: &[u64]) -> u64 {
 
 /// The longest window from run `first` on in which no program has more runs than its limit.
 fn window(plan: &Plan, first: u64, limits: &[u64]) -> Range<u64> {
-    let last = plan.runs().min(first + WINDOW);
+    let last = plan.runs().min(first + WINDOW_RUNS);
     let mut room = limits.to_vec();
     let mut end = first;
-    while end < last {
-        let cell = end / plan.seeds;
-        let room = &mut room[plan.cells[cell as usize].program];
-        let rest_of_cell = last.min((cell + 1) * plan.seeds) - end;
-        let taken = rest_of_cell.min(*room);
+    for (cell, seeds) in plan.stretches(first..last) {
+        let room = &mut room[plan.cells[cell].program];
+        let wanted = seeds.end - seeds.start;
+        let taken = wanted.min(*room);
         *room -= taken;
         end += taken;
-        if taken < rest_of_cell {
+        if taken < wanted {
             break;
         }
     }
     first..end
 }
 
-/// Trains one window, program by program, and puts the results in the order of run numbers.
-fn train(
-    plan: &Plan,
-    engine: &mut dyn Engine,
-    window: Range<u64>,
-    options: &Options,
-    watch: &Watch<'_>,
-) -> Result<Window, EngineError> {
-    let count = (window.end - window.start) as usize;
-    let mut results: Vec<Option<RunResult>> = vec![None; count];
-    let width = if options.save_params { plan.programs[0].shape.parameters() } else { 0 };
-    let mut parameters = Parameters { initial: vec![0.0; count * width], last: vec![0.0; count * width] };
-    // By program, the places of its runs in the window, and the runs.
-    let mut groups: Vec<(Vec<usize>, Vec<Run>)> = vec![Default::default(); plan.programs.len()];
-    for (place, number) in window.clone().enumerate() {
-        let (cell, run) = plan.run(number);
-        let (places, runs) = &mut groups[plan.cells[cell].program];
-        places.push(place);
-        runs.push(Run { traced: run.seed < options.trace, ..run });
-    }
-    let started = Instant::now();
-    for (program, (places, runs)) in plan.programs.iter().zip(groups) {
-        if runs.is_empty() {
-            continue;
+/// What is the same for every window.
+struct Sweep<'a> {
+    plan: &'a Plan,
+    options: Options,
+    /// Of each program.
+    measured: Vec<Vec<u32>>,
+    /// Of each program, the most runs in a window.
+    limits: Vec<u64>,
+    watch: &'a Watch<'a>,
+}
+
+impl Sweep<'_> {
+    /// Trains the runs from `first` on, window by window, until all are done or `hand_over` takes no more.
+    fn train_all(
+        &self,
+        first: u64,
+        engine: &mut dyn Engine,
+        mut checker: Option<Checker<'_>>,
+        hand_over: impl Fn(Window) -> bool,
+    ) -> Result<(), EngineError> {
+        let mut next = first;
+        while next < self.plan.runs() {
+            if self.watch.interrupted.load(Ordering::Relaxed) {
+                return Err(EngineError::Interrupted);
+            }
+            let numbers = window(self.plan, next, &self.limits);
+            next = numbers.end;
+            let mut window = self.train(engine, numbers)?;
+            if let Some(checker) = &mut checker {
+                checker.check(self.plan, &mut window, self.watch.interrupted)?;
+            }
+            if !hand_over(window) {
+                break;
+            }
         }
-        let batch = Batch {
-            program,
-            runs: &runs,
-            start: Start::Drawn { master: plan.master },
-            keep_parameters: options.save_params,
-        };
-        let trained = engine.train(&batch, watch)?;
+        Ok(())
+    }
+
+    /// Trains one window, program by program, and puts the results in the order of run numbers.
+    fn train(&self, engine: &mut dyn Engine, window: Range<u64>) -> Result<Window, EngineError> {
+        let Sweep { plan, options, .. } = self;
+        let mut groups: Vec<Vec<Run>> = vec![Vec::new(); plan.programs.len()];
+        for (cell, seeds) in plan.stretches(window.clone()) {
+            let cell = &plan.cells[cell];
+            let runs = seeds.map(|seed| Run { seed, traced: seed < options.trace, ..cell.settings });
+            groups[cell.program].extend(runs);
+        }
+        let (mut results, mut initial, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        let started = Instant::now();
+        for (program, runs) in plan.programs.iter().zip(&groups) {
+            let trained = if runs.is_empty() {
+                Trained { runs: Vec::new(), parameters: None }
+            } else {
+                self.train_batch(engine, program, runs)?
+            };
+            results.push(trained.runs);
+            if let Some(kept) = trained.parameters {
+                initial.push(kept.initial);
+                last.push(kept.last);
+            } else {
+                initial.push(Vec::new());
+                last.push(Vec::new());
+            }
+        }
+        let training_seconds = started.elapsed().as_secs_f64();
+        let results = self.in_order(&window, results, 1);
+        self.check(&window, &results)?;
+        let width = plan.programs[0].shape.parameters();
+        let parameters = options.save_params.then(|| Parameters {
+            initial: self.in_order(&window, initial, width),
+            last: self.in_order(&window, last, width),
+        });
+        Ok(Window {
+            first: window.start,
+            verified: vec![None; results.len()],
+            results,
+            parameters,
+            verification: None,
+            training_seconds,
+        })
+    }
+
+    /// Trains runs of one program. There are as many results and parameters as there must be.
+    fn train_batch(
+        &self,
+        engine: &mut dyn Engine,
+        program: &Program,
+        runs: &[Run],
+    ) -> Result<Trained, EngineError> {
+        let (start, keep) = (Start::Drawn { master: self.plan.master }, self.options.save_params);
+        let trained = engine.train(&Batch { program, runs, start, keep_parameters: keep }, self.watch)?;
         if trained.runs.len() != runs.len() {
             return Err(impossible(&format!("{} results for {} runs", trained.runs.len(), runs.len())));
         }
-        let measured = measured_steps(program.steps);
-        for ((&place, run), result) in places.iter().zip(&runs).zip(trained.runs) {
-            possible(&result, run, &measured).map_err(|problem| {
-                impossible(&format!("{problem} for run {}", window.start + place as u64))
-            })?;
-            results[place] = Some(result);
+        let count = runs.len() * program.shape.parameters();
+        let complete = |kept: &Parameters| kept.initial.len() == count && kept.last.len() == count;
+        if keep && !trained.parameters.as_ref().is_some_and(complete) {
+            return Err(impossible("not the parameters that were asked for"));
         }
-        if options.save_params {
-            let kept = trained.parameters.filter(|kept| {
-                kept.initial.len() == runs.len() * width && kept.last.len() == runs.len() * width
-            });
-            let Some(kept) = kept else {
-                return Err(impossible("not the parameters that were asked for"));
-            };
-            for (from, &to) in places.iter().enumerate() {
-                let (from, to) = (from * width..(from + 1) * width, to * width..(to + 1) * width);
-                parameters.initial[to.clone()].copy_from_slice(&kept.initial[from.clone()]);
-                parameters.last[to].copy_from_slice(&kept.last[from]);
+        Ok(trained)
+    }
+
+    /// What each program has for its runs of a window, `width` items a run, in the order of run numbers.
+    fn in_order<T>(&self, window: &Range<u64>, mut by_program: Vec<Vec<T>>, width: usize) -> Vec<T> {
+        let mut full = by_program.iter().enumerate().filter(|(_, items)| !items.is_empty());
+        if let (Some((only, _)), None) = (full.next(), full.next()) {
+            return by_program.swap_remove(only);
+        }
+        let mut ordered = Vec::with_capacity(by_program.iter().map(Vec::len).sum());
+        let mut by_program: Vec<_> = by_program.into_iter().map(Vec::into_iter).collect();
+        for (cell, seeds) in self.plan.stretches(window.clone()) {
+            let items = &mut by_program[self.plan.cells[cell].program];
+            ordered.extend(items.take((seeds.end - seeds.start) as usize * width));
+        }
+        ordered
+    }
+
+    /// Whether every result of a window can be what it says.
+    fn check(&self, window: &Range<u64>, results: &[RunResult]) -> Result<(), EngineError> {
+        let mut runs = window.clone().zip(results);
+        for (cell, seeds) in self.plan.stretches(window.clone()) {
+            let measured = &self.measured[self.plan.cells[cell].program];
+            for (seed, (number, result)) in seeds.zip(&mut runs) {
+                possible(result, seed < self.options.trace, measured)
+                    .map_err(|problem| impossible(&format!("{problem} for run {number}")))?;
             }
         }
+        Ok(())
     }
-    // Every cell has one of the plan's programs, so every place has been filled.
-    let results: Vec<RunResult> = results.into_iter().flatten().collect();
-    if results.len() != count {
-        return Err(impossible("a run without a program"));
-    }
-    Ok(Window {
-        first: window.start,
-        verified: vec![None; count],
-        results,
-        parameters: options.save_params.then_some(parameters),
-        verification: None,
-        training_seconds: started.elapsed().as_secs_f64(),
-    })
 }
 
 fn impossible(what: &str) -> EngineError {
@@ -174,12 +273,12 @@ fn impossible(what: &str) -> EngineError {
 }
 
 /// Whether a result can be what it says: a file that contradicts itself is worse than none.
-fn possible(result: &RunResult, run: &Run, measured: &[u32]) -> Result<(), String> {
+fn possible(result: &RunResult, traced: bool, measured: &[u32]) -> Result<(), String> {
     let steps = measured.last().copied().unwrap_or(0);
     if result.symmetry.len() != measured.len() {
         return Err(format!("{} symmetries at {} measured steps", result.symmetry.len(), measured.len()));
     }
-    let traced = if run.traced { measured.len() } else { 0 };
+    let traced = if traced { measured.len() } else { 0 };
     if result.trace.len() != traced {
         return Err(format!("{} traced steps of {traced}", result.trace.len()));
     }

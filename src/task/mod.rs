@@ -1,5 +1,7 @@
 //! The data sets: samples, their inputs and targets.
 
+use crate::net::init::normal;
+use crate::net::philox::{self, Stream};
 use crate::net::words;
 
 words! {
@@ -17,6 +19,36 @@ words! {
         Xnor = "xnor",
         /// x1 ⊕ … ⊕ xn for `task.bits` = n
         Parity = "parity",
+    }
+}
+
+/// What a task is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dataset {
+    /// The truth table of a boolean function.
+    Boolean(Boolean),
+    /// Gaussian inputs and targets: nothing to be learnt but the samples themselves.
+    Random,
+}
+
+impl Dataset {
+    /// What a spec may say, in the order of the documentation.
+    pub const WORDS: &'static [&'static str] = &["and", "or", "nand", "xor", "xnor", "parity", "random"];
+
+    /// The word that names it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Dataset::Boolean(function) => function.word(),
+            Dataset::Random => "random",
+        }
+    }
+
+    /// The one that `word` names, if any.
+    pub fn from_word(word: &str) -> Option<Dataset> {
+        match word {
+            "random" => Some(Dataset::Random),
+            _ => Boolean::from_word(word).map(Dataset::Boolean),
+        }
     }
 }
 
@@ -79,6 +111,23 @@ impl Data {
         }
         Data { inputs: width, outputs: 1, x, y }
     }
+
+    /// `samples` samples of `inputs` numbers with `outputs` targets, all of them independent draws from N(0, 1), as in
+    /// Sohl-Dickstein, "The boundary of neural network trainability is fractal" (arXiv 2402.06184). A number depends
+    /// on the seed, its sample and its column only: a larger task holds every smaller one of the same seed.
+    pub fn random(samples: usize, inputs: usize, outputs: usize, seed: u64) -> Data {
+        let draw = |stream: Stream, columns: usize| -> Vec<f32> {
+            let numbers =
+                (0..samples as u64).flat_map(|sample| (0..columns as u32).map(move |c| (sample, c)));
+            numbers
+                .map(|(sample, column)| {
+                    let [radius, angle, ..] = philox::words(seed, sample, stream, column);
+                    normal(radius, angle)
+                })
+                .collect()
+        };
+        Data { inputs, outputs, x: draw(Stream::Inputs, inputs), y: draw(Stream::Targets, outputs) }
+    }
 }
 
 #[cfg(test)]
@@ -98,5 +147,40 @@ mod tests {
         let parity = Data::boolean(Boolean::Parity, 3, Encoding::ZeroOne, Encoding::ZeroOne);
         assert_eq!(parity.y, [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
         assert_eq!((parity.samples(), parity.inputs), (8, 3));
+    }
+
+    #[test]
+    fn every_word_names_one_dataset() {
+        for &word in Dataset::WORDS {
+            assert_eq!(Dataset::from_word(word).map(Dataset::word), Some(word));
+        }
+        assert_eq!(Dataset::WORDS.len(), Boolean::ALL.len() + 1);
+        assert_eq!(Dataset::from_word("csv"), None);
+    }
+
+    #[test]
+    fn random_numbers_are_standard_normal_and_independent_of_the_size() {
+        let data = Data::random(4000, 5, 2, 9);
+        assert_eq!((data.samples(), data.x.len(), data.y.len()), (4000, 20_000, 8000));
+        for values in [&data.x, &data.y] {
+            let mean = |power: i32| {
+                values.iter().map(|&v| f64::from(v).powi(power)).sum::<f64>() / values.len() as f64
+            };
+            // Moments of N(0, 1): 0, 1, 0, 3; five standard errors at 8000 numbers.
+            for (power, moment, error) in [(1, 0.0, 0.06), (2, 1.0, 0.08), (3, 0.0, 0.22), (4, 3.0, 0.55)] {
+                assert!((mean(power) - moment).abs() < error, "{power}: {}", mean(power));
+            }
+        }
+        let covariance = |column: usize| {
+            data.x.chunks(5).zip(data.y.chunks(2)).map(|(x, y)| f64::from(x[column] * y[0])).sum::<f64>()
+                / 4000.0
+        };
+        assert!((0..5).all(|column| covariance(column).abs() < 0.08));
+        let small = Data::random(3, 2, 1, 9);
+        for sample in 0..3 {
+            assert_eq!(small.x[sample * 2..sample * 2 + 2], data.x[sample * 5..sample * 5 + 2]);
+            assert_eq!(small.y[sample], data.y[sample * 2]);
+        }
+        assert_ne!(small, Data::random(3, 2, 1, 10));
     }
 }

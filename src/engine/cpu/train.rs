@@ -1,341 +1,355 @@
-//! Trains one block of networks, one per lane. Mirrors `shaders/train_register.wgsl.jinja` and
-//! `shaders/measure_register.wgsl.jinja`: same names, same formulas.
+//! Trains one vector of networks, one per lane. Mirrors `shaders/train_register.wgsl.jinja`: same names, same formulas.
 //!
-//! All rows are `[unit][sample]` vectors. Vectorizing across networks keeps copies bit for bit: every unit of
-//! every network goes through the same operations in the same order.
+//! Vectorizing across networks keeps copies bit for bit: every unit of every network goes through the same operations in
+//! the same order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::functions::{activate, softplus};
 use super::lanes::{Lanes, MAX_LANES};
+use super::measure::{Activations, Classes};
+use super::pass::{Above, Activate, Errors, Gradients, Place, PullBack, Row, Sink, Sums, TILE, Tiles, Units};
 use crate::engine::{Criterion, DIVERGED, EngineError, Measured, Program, Run, RunResult, measured_steps};
-use crate::measure::symmetry::{LayerSpread, classify};
-use crate::net::{Activation, Layer, Loss, Optimizer};
+use crate::net::{Layer, Loss, Optimizer};
 
-/// Samples that share one load of a weight.
-const TILE: usize = 4;
+/// Steps between two looks at `interrupted`.
+const INTERRUPT_STEPS: u32 = 4096;
 
-/// Runs a block of code for every parameter with its index and gradient.
-/// A macro because a
-/// closure would be compiled for the baseline instruction set.
-macro_rules! for_each_gradient {
-    ($state:ident, |$p:ident, $gradient:ident| $body:block) => {
-        let (samples, output) = ($state.samples, $state.layers.len() - 1);
-        for l in 0..=output {
-            let layer = $state.layers[l];
-            for u in 0..layer.outputs {
-                if let Some(w) = layer.weights {
-                    for i in 0..layer.inputs {
-                        let below = if l == 0 { &$state.x } else { &$state.activations[l - 1] };
-                        let $gradient = dot(&$state.deltas[l], u, below, i, samples);
-                        let $p = w + u * layer.inputs + i;
-                        $body
-                    }
-                }
-                if let Some(b) = layer.biases {
-                    let $gradient = sum(&$state.deltas[l], u, samples);
-                    let $p = b + u;
-                    $body
-                }
-            }
-        }
-        if let Some(skip) = $state.skip {
-            let inputs = $state.program.shape.inputs;
-            for u in 0..$state.program.shape.outputs {
-                for i in 0..inputs {
-                    let $gradient = dot(&$state.deltas[output], u, &$state.x, i, samples);
-                    let $p = skip + u * inputs + i;
-                    $body
-                }
-            }
-        }
-    };
-}
-
-/// What the blocks of a batch have in common.
-pub struct Block<'a> {
+/// What all vectors of a batch have in common.
+#[derive(Debug)]
+pub struct Common<'a> {
     pub program: &'a Program,
     pub interrupted: &'a AtomicBool,
+    pub tiles: Tiles,
+    pub measured: Vec<u32>,
+    layers: Vec<Layer>,
+    /// Index of the first row of each layer.
+    first: Vec<usize>,
+    rows: usize,
+    skip: Option<usize>,
+    is_weight: Vec<bool>,
 }
 
-/// A trained block: results and final parameters `[run][parameter]`.
+impl<'a> Common<'a> {
+    pub fn new(program: &'a Program, interrupted: &'a AtomicBool) -> Self {
+        let layers = program.shape.layers();
+        let mut rows = 0;
+        let first = layers.iter().map(|layer| {
+            rows += layer.outputs;
+            rows - layer.outputs
+        });
+        Common {
+            program,
+            interrupted,
+            tiles: Tiles::new(&program.data, program.loss),
+            measured: measured_steps(program.steps),
+            first: first.collect(),
+            rows,
+            skip: program.shape.skip_weights(),
+            is_weight: program.shape.is_weight(),
+            layers,
+        }
+    }
+}
+
+/// What became of a vector of networks.
 pub struct Done {
+    /// One a run.
     pub results: Vec<RunResult>,
+    /// Final parameters, `[run][parameter]`.
     pub last: Vec<f32>,
 }
 
-struct State<'a, V> {
-    program: &'a Program,
-    layers: Vec<Layer>,
-    skip: Option<usize>,
-    samples: usize,
-    is_weight: Vec<bool>,
-    /// Inputs and targets, every lane the same: `[input][sample]`, `[output][sample]`.
-    x: Vec<V>,
-    y: Vec<V>,
+/// A vector of networks in training. Rows are those of one tile of samples: `[unit of any layer]`.
+struct Networks<'a, V: Lanes> {
+    common: &'a Common<'a>,
     parameters: Vec<V>,
+    /// The weights of a fixed readout.
+    ones: Vec<V>,
     /// Δ of momentum.
-    velocity: Vec<V>,
-    /// Per layer, `[unit][sample]`: h, φ'(z), ∂loss/∂z.
-    activations: Vec<Vec<V>>,
-    slopes: Vec<Vec<V>>,
-    deltas: Vec<Vec<V>>,
-    learning_rate: V,
-    momentum: V,
-    weight_decay: V,
-    solved_limit: V,
-    /// Lanes whose parameters are all finite and within bounds.
-    parameters_ok: u32,
+    velocities: Vec<V>,
+    /// Sums over the tiles that have been seen, where there are several.
+    gradients: Vec<V>,
+    /// h of every unit.
+    activations: Vec<Row<V>>,
+    /// φ'(z) of every unit, in time ∂loss/∂z.
+    deltas: Vec<Row<V>>,
+    /// z of every output, where the loss needs it.
+    logits: Vec<Row<V>>,
+    loss: V,
+    error: V,
+    settings: Settings<V>,
+    /// The largest magnitude of any parameter.
+    largest: V,
     /// Lanes that still train.
-    active: u32,
+    active: u64,
+    /// Lanes that have not been solved.
+    unsolved: u64,
     solve_step: [Option<u32>; MAX_LANES],
     diverge_step: [Option<u32>; MAX_LANES],
     steps: [u32; MAX_LANES],
 }
 
-/// What a forward pass over the whole task finds.
-struct Forward<V> {
-    loss: V,
-    error: V,
-    /// Lanes where every |o − y| is under the limit.
-    near: u32,
+/// The settings of the runs.
+struct Settings<V> {
+    learning_rate: V,
+    momentum: V,
+    weight_decay: V,
+    /// Whether any run's weights decay. A decay of 0 changes no bit that matters, so the others may do without.
+    decays: bool,
+    solved_limit: V,
+    symmetry_tolerance: V,
 }
 
-/// Trains `runs` (at most one vector of them) from `initial` parameters `[run][parameter]`.
-#[inline(always)]
-pub fn train<V: Lanes>(block: &Block<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
-    let program = block.program;
-    let mut state = State::<V>::new(program, runs, initial);
-    let measured = measured_steps(program.steps);
-    let traced = runs.iter().any(|run| run.traced);
-    let mut results: Vec<RunResult> = Vec::with_capacity(runs.len());
-    for (m, &step) in measured.iter().enumerate() {
-        let last = m + 1 == measured.len();
-        if last {
-            // The criterion and divergence are looked at in every step before its update; the state after
-            // the last update is looked at here.
-            state.check(step);
-        }
-        let measurement = state.measure(runs, m == 0 || last || traced);
-        for (lane, run) in runs.iter().enumerate() {
-            let measured_here = measurement.lane(lane);
-            if m == 0 {
-                results.push(RunResult {
-                    initial: measured_here,
-                    last: measured_here,
-                    solve_step: None,
-                    diverge_step: None,
-                    steps: 0,
-                    symmetry: Vec::with_capacity(measured.len()),
-                    trace: Vec::new(),
-                });
-            }
-            results[lane].symmetry.push(measured_here.symmetry);
-            if run.traced {
-                results[lane].trace.push(measured_here);
-            }
-            results[lane].last = measured_here;
-        }
-        let Some(&next) = measured.get(m + 1) else { break };
-        for t in step..next {
-            if t % 4096 == 0 && block.interrupted.load(Ordering::Relaxed) {
-                return Err(EngineError::Interrupted);
-            }
-            state.check(t);
-            if state.active == 0 {
-                break;
-            }
-            state.update();
-        }
-    }
-    for (lane, result) in results.iter_mut().enumerate() {
-        result.solve_step = state.solve_step[lane];
-        result.diverge_step = state.diverge_step[lane];
-        result.steps = state.steps[lane];
-    }
-    Ok(Done { results, last: state.unload(runs.len()) })
-}
-
-impl<'a, V: Lanes> State<'a, V> {
+impl<V: Lanes> Settings<V> {
     #[inline(always)]
-    fn new(program: &'a Program, runs: &[Run], initial: &[f32]) -> Self {
-        let shape = &program.shape;
-        let (layers, count, samples) = (shape.layers(), shape.parameters(), program.data.samples());
-        // Lanes without a run repeat the last one: they cost nothing and compute nothing unusual.
-        let of_lane = |lane: usize| lane.min(runs.len() - 1);
-        let setting =
-            |get: fn(&Run) -> f64| V::load(std::array::from_fn(|lane| get(&runs[of_lane(lane)]) as f32));
-        let parameters: Vec<V> = (0..count)
-            .map(|p| V::load(std::array::from_fn(|lane| initial[of_lane(lane) * count + p])))
-            .collect();
-        let columns = |values: &[f32], width: usize| -> Vec<V> {
-            (0..width * samples).map(|k| V::splat(values[k % samples * width + k / samples])).collect()
-        };
-        let rows = || -> Vec<Vec<V>> {
-            layers.iter().map(|layer| vec![V::splat(0.0); layer.outputs * samples]).collect()
-        };
-        let slots = count * program.optimizer.slots();
-        let mut state = State {
-            program,
-            skip: shape.skip_weights(),
-            samples,
-            is_weight: shape.is_weight(),
-            x: columns(&program.data.x, shape.inputs),
-            y: columns(&program.data.y, shape.outputs),
-            velocity: vec![V::splat(0.0); slots],
-            activations: rows(),
-            slopes: rows(),
-            deltas: rows(),
+    fn new(runs: &[Run]) -> Self {
+        let setting = |get: fn(&Run) -> f64| per_lane(|lane| get(&runs[lane.min(runs.len() - 1)]) as f32);
+        Settings {
             learning_rate: setting(|run| run.lr),
             momentum: setting(|run| run.momentum),
             weight_decay: setting(|run| run.weight_decay),
+            decays: runs.iter().any(|run| run.weight_decay != 0.0),
             solved_limit: setting(|run| run.solved_limit),
-            parameters_ok: V::ALL,
+            symmetry_tolerance: setting(|run| run.symmetry_tolerance),
+        }
+    }
+}
+
+/// A vector from a number per lane.
+#[inline(always)]
+fn per_lane<V: Lanes>(number: impl Fn(usize) -> f32) -> V {
+    let numbers: [f32; MAX_LANES] =
+        std::array::from_fn(|lane| if lane < V::LANES { number(lane) } else { 0.0 });
+    V::load(&numbers[..V::LANES])
+}
+
+/// A number per lane from a vector; lanes beyond the vector's are 0.
+#[inline(always)]
+pub fn numbers<V: Lanes>(vector: V) -> [f32; MAX_LANES] {
+    let mut numbers = [0.0; MAX_LANES];
+    vector.store(&mut numbers[..V::LANES]);
+    numbers
+}
+
+/// Trains `runs`, at most one vector of them, from `initial` parameters `[run][parameter]`.
+#[inline(always)]
+pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
+    let program = common.program;
+    let mut networks = Networks::<V>::new(common, runs, initial);
+    let mut kept = Activations::new(&program.shape.hidden, common.tiles.count());
+    let traced = runs.iter().any(|run| run.traced);
+    // Of all measured steps if any run is traced, else of the first and the last.
+    let mut measured: Vec<Vec<Measured>> = Vec::new();
+    let mut classes: Vec<Classes> = Vec::with_capacity(common.measured.len());
+    let tolerance = networks.settings.symmetry_tolerance;
+    for t in 0..=program.steps {
+        if t % INTERRUPT_STEPS == 0 && common.interrupted.load(Ordering::Relaxed) {
+            return Err(EngineError::Interrupted);
+        }
+        let look = common.measured.get(classes.len()) == Some(&t);
+        if look && (t == 0 || traced) {
+            measured.push(networks.measure(&mut kept, runs.len()));
+        }
+        networks.step(t, look.then_some(&mut kept));
+        if look {
+            classes.push(kept.classes(tolerance));
+        }
+        if networks.active == 0 {
+            break;
+        }
+    }
+    let last = networks.measure(&mut kept, runs.len());
+    // Where all runs rest before the end, their state at the measured steps to come is the present one.
+    classes.resize(common.measured.len(), kept.classes(tolerance));
+    if traced {
+        measured.resize(common.measured.len(), last.clone());
+    }
+    let result = |lane: usize| RunResult {
+        initial: measured[0][lane],
+        last: last[lane],
+        solve_step: networks.solve_step[lane],
+        diverge_step: networks.diverge_step[lane],
+        steps: networks.steps[lane],
+        symmetry: classes.iter().map(|classes| classes.lane(lane)).collect(),
+        trace: if runs[lane].traced { measured.iter().map(|at| at[lane]).collect() } else { Vec::new() },
+    };
+    Ok(Done { results: (0..runs.len()).map(result).collect(), last: networks.unload(runs.len()) })
+}
+
+impl<'a, V: Lanes> Networks<'a, V> {
+    #[inline(always)]
+    fn new(common: &'a Common<'a>, runs: &[Run], initial: &[f32]) -> Self {
+        let (count, zero) = (common.is_weight.len(), V::splat(0.0));
+        let rows = |count: usize| vec![[zero; TILE]; count];
+        let fixed = common.layers.iter().filter(|layer| layer.weights.is_none());
+        let fixed = fixed.map(|layer| layer.outputs * layer.inputs).sum();
+        // Lanes without a run repeat the last one: they cost nothing and compute nothing unusual.
+        let parameters: Vec<V> =
+            (0..count).map(|p| per_lane(|lane| initial[lane.min(runs.len() - 1) * count + p])).collect();
+        let mut largest = zero;
+        for &w in &parameters {
+            largest = w.magnitude(largest);
+        }
+        Networks {
+            common,
+            ones: vec![V::splat(1.0); fixed],
+            velocities: vec![zero; count * common.program.optimizer.slots()],
+            gradients: vec![zero; count],
+            activations: rows(common.rows),
+            deltas: rows(common.rows),
+            logits: rows(common.program.shape.outputs),
+            loss: zero,
+            error: zero,
+            settings: Settings::new(runs),
+            largest,
             active: V::ALL,
+            unsolved: V::ALL,
             solve_step: [None; MAX_LANES],
             diverge_step: [None; MAX_LANES],
             steps: [0; MAX_LANES],
-            layers,
             parameters,
-        };
-        for &w in &state.parameters {
-            state.parameters_ok &= w.abs().less_equal(V::splat(DIVERGED as f32));
         }
-        state
     }
 
     #[inline(always)]
     fn unload(&self, runs: usize) -> Vec<f32> {
         let count = self.parameters.len();
         let mut last = vec![0.0; runs * count];
-        for (p, w) in self.parameters.iter().enumerate() {
-            for (lane, value) in w.store().into_iter().take(runs).enumerate() {
+        for (p, &w) in self.parameters.iter().enumerate() {
+            for (lane, value) in numbers(w).into_iter().take(runs).enumerate() {
                 last[lane * count + p] = value;
             }
         }
         last
     }
 
-    /// Forward over the whole task; leaves activations and slopes, and in the last layer's deltas e = o − y.
+    /// Looks at the networks at step `t`, notes what has come about, and applies one update to those that go on.
+    /// Leaves the activations of hidden units in `kept`, if there is any.
     #[inline(always)]
-    fn forward(&mut self) -> Forward<V> {
-        let (samples, output) = (self.samples, self.layers.len() - 1);
-        for (l, layer) in self.layers.iter().enumerate() {
-            let (before, from_here) = self.activations.split_at_mut(l);
-            let below: &[V] = if l == 0 { &self.x } else { &before[l - 1] };
-            let here = &mut from_here[0];
-            for u in 0..layer.outputs {
-                let bias = match layer.biases {
-                    Some(b) => self.parameters[b + u],
-                    None => V::splat(0.0),
-                };
-                let row = &mut here[u * samples..(u + 1) * samples];
-                row.fill(bias);
-                match layer.weights {
-                    Some(w) => {
-                        let weights = &self.parameters[w + u * layer.inputs..][..layer.inputs];
-                        weighted_sum(row, weights, below, samples);
-                    }
-                    None => {
-                        for i in 0..layer.inputs {
-                            for (z, &h) in row.iter_mut().zip(&below[i * samples..(i + 1) * samples]) {
-                                *z = *z + h;
-                            }
-                        }
-                    }
-                }
-                if l == output
-                    && let Some(skip) = self.skip
-                {
-                    let inputs = self.program.shape.inputs;
-                    let weights = &self.parameters[skip + u * inputs..][..inputs];
-                    weighted_sum(row, weights, &self.x, samples);
+    fn step(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) {
+        let tiles = self.common.tiles.count();
+        for tile in 0..tiles {
+            self.forward(tile);
+            if let Some(kept) = &mut kept {
+                kept.keep(tile, &self.activations);
+            }
+            if tile + 1 < tiles {
+                self.backward();
+                self.add_gradients(tile);
+            } else {
+                self.check(t);
+                if self.active != 0 {
+                    self.backward();
+                    self.update(tile);
                 }
             }
-            if l == output && self.program.loss == Loss::Bce {
-                // The loss of a logit needs the logit; it waits in the deltas until it is used below.
-                self.deltas[l].copy_from_slice(here);
-            }
-            activate_row(layer.activation, here, &mut self.slopes[l]);
         }
-        let mut sum = V::splat(0.0);
-        let mut error = V::splat(0.0);
-        let mut near = V::ALL;
-        for ((&o, &y), e) in self.activations[output].iter().zip(&self.y).zip(&mut self.deltas[output]) {
-            let logit = *e;
-            *e = o - y;
-            sum = match self.program.loss {
-                Loss::Mse | Loss::HalfSse => e.mul_add(*e, sum),
-                Loss::Bce => sum + (softplus(logit) - y * logit),
-            };
-            near &= e.abs().less(self.solved_limit);
-            error = V::select(error.less(e.abs()), e.abs(), error);
-        }
-        let loss = sum * V::splat(self.program.loss.norm(self.y.len()) as f32);
-        Forward { loss, error, near }
     }
 
-    /// From the errors that `forward` left to ∂loss/∂z of every unit.
+    /// Forward over a tile; leaves activations, slopes and, of the output, ∂loss/∂z.
+    #[inline(always)]
+    fn forward(&mut self, tile: usize) {
+        let Common { program, tiles, layers, first, skip, .. } = self.common;
+        let (inputs, output) = (tiles.inputs(tile), layers.len() - 1);
+        for (l, layer) in layers.iter().enumerate() {
+            let (below, from_here) = self.activations.split_at_mut(first[l]);
+            let (h, slopes) =
+                (&mut from_here[..layer.outputs], &mut self.deltas[first[l]..][..layer.outputs]);
+            let weights = weights(layer, &self.parameters, &self.ones);
+            let biases = match layer.biases {
+                Some(b) => Some(&self.parameters[b..][..layer.outputs]),
+                None => None,
+            };
+            let skip = match skip {
+                Some(skip) if l == output => Some((&self.parameters[*skip..], inputs)),
+                _ => None,
+            };
+            if l == 0 {
+                V::call(Sums { weights, inputs: layer.inputs, source: inputs, biases, skip, z: h });
+            } else {
+                let source = Units(&below[first[l - 1]..]);
+                V::call(Sums { weights, inputs: layer.inputs, source, biases, skip, z: h });
+            }
+            if l == output && program.loss == Loss::Bce {
+                // The loss of a logit needs the logit.
+                self.logits.copy_from_slice(h);
+            }
+            V::call(Activate { activation: layer.activation, rows: h, slopes });
+        }
+        if tile == 0 {
+            (self.loss, self.error) = (V::splat(0.0), V::splat(0.0));
+        }
+        V::call(Errors {
+            tiles,
+            tile,
+            loss: program.loss,
+            outputs: &self.activations[first[output]..],
+            logits: &self.logits,
+            deltas: &mut self.deltas[first[output]..],
+            loss_sum: &mut self.loss,
+            error: &mut self.error,
+        });
+    }
+
+    /// The loss of the whole task, after forward passes over all tiles.
+    #[inline(always)]
+    fn loss(&self) -> V {
+        let terms = self.common.program.data.y.len();
+        self.loss * V::splat(self.common.program.loss.norm(terms) as f32)
+    }
+
+    /// From the slopes and the output's ∂loss/∂z that `forward` left to ∂loss/∂z of every unit but those of the first
+    /// layer, which are found together with its gradients.
     #[inline(always)]
     fn backward(&mut self) {
-        let (samples, output) = (self.samples, self.layers.len() - 1);
-        let norm = V::splat(self.program.loss.delta_norm(self.y.len()) as f32);
-        for (delta, &slope) in self.deltas[output].iter_mut().zip(&self.slopes[output]) {
-            *delta = match self.program.loss {
-                Loss::Mse | Loss::HalfSse => norm * *delta * slope,
-                Loss::Bce => norm * *delta,
-            };
-        }
-        for l in (0..output).rev() {
-            let above = &self.layers[l + 1];
-            let (before, after) = self.deltas.split_at_mut(l + 1);
-            let (here, above_deltas) = (&mut before[l], &after[0]);
-            for i in 0..above.inputs {
-                let row = &mut here[i * samples..(i + 1) * samples];
-                row.fill(V::splat(0.0));
-                for u in 0..above.outputs {
-                    let weight =
-                        above.weights.map_or(V::splat(1.0), |w| self.parameters[w + u * above.inputs + i]);
-                    for (d, &up) in row.iter_mut().zip(&above_deltas[u * samples..(u + 1) * samples]) {
-                        *d = weight.mul_add(up, *d);
-                    }
-                }
-                for (d, &slope) in row.iter_mut().zip(&self.slopes[l][i * samples..(i + 1) * samples]) {
-                    *d = *d * slope;
-                }
-            }
+        let Common { layers, first, .. } = self.common;
+        for l in (1..layers.len() - 1).rev() {
+            let above = &layers[l + 1];
+            let weights = weights(above, &self.parameters, &self.ones);
+            let (below, deltas) = self.deltas.split_at_mut(first[l + 1]);
+            let (deltas, above) = (&mut below[first[l]..], &deltas[..above.outputs]);
+            V::call(PullBack { deltas, above, weights });
         }
     }
 
-    /// Looks at the network at step `t`: forward, divergence, criterion.
+    /// Adds the gradients of a tile to those of the tiles before.
+    #[inline(always)]
+    fn add_gradients(&mut self, tile: usize) {
+        let mut sums = Total { parameters: &self.parameters, sums: &mut self.gradients, first: tile == 0 };
+        all_gradients(self.common, tile, &self.activations, &self.deltas, &self.ones, &mut sums);
+    }
+
+    /// Looks at the networks at step `t`, after forward passes over all tiles: divergence, criterion, end.
     #[inline(always)]
     fn check(&mut self, t: u32) {
-        let forward = self.forward();
-        let ok = self.parameters_ok & forward.loss.abs().less_equal(V::splat(DIVERGED as f32));
+        let program = self.common.program;
+        let loss = self.loss();
+        let ok = V::bits(loss.magnitude(self.largest).less_equal(V::splat(DIVERGED as f32)));
         let diverged = self.active & !ok;
         if diverged != 0 {
             note(&mut self.diverge_step, diverged, t);
             self.rest(diverged, t);
         }
-        let holds = match self.program.criterion {
-            Criterion::Error => forward.near,
-            Criterion::Loss => forward.loss.less(self.solved_limit),
+        let holds = match program.criterion {
+            Criterion::Error => self.error.less(self.settings.solved_limit),
+            Criterion::Loss => loss.less(self.settings.solved_limit),
         };
-        let solved = self.active & holds;
+        let solved = self.active & self.unsolved & V::bits(holds);
         if solved != 0 {
             note(&mut self.solve_step, solved, t);
-            if self.program.stop_when_solved {
+            self.unsolved &= !solved;
+            if program.stop_when_solved {
                 self.rest(solved, t);
             }
         }
-        if t == self.program.steps {
+        if t == program.steps {
             self.rest(self.active, t);
         }
     }
 
     /// Lanes of `mask` apply no more updates.
     #[inline(always)]
-    fn rest(&mut self, mask: u32, t: u32) {
+    fn rest(&mut self, mask: u64, t: u32) {
         for lane in 0..V::LANES {
             if mask >> lane & 1 == 1 {
                 self.steps[lane] = t;
@@ -344,198 +358,165 @@ impl<'a, V: Lanes> State<'a, V> {
         self.active &= !mask;
     }
 
-    /// One update of the active lanes, from what `check` left.
+    /// One update of the active lanes, from what passes over all tiles have left.
     #[inline(always)]
-    fn update(&mut self) {
-        self.backward();
-        let limit = V::splat(DIVERGED as f32);
-        let momentum = self.program.optimizer == Optimizer::Momentum;
-        let mut ok = V::ALL;
-        for_each_gradient!(self, |p, gradient| {
-            let w = self.parameters[p];
-            let g = if self.is_weight[p] { self.weight_decay.mul_add(w, gradient) } else { gradient };
-            let mut step = -(self.learning_rate * g);
-            if momentum {
-                step = self.momentum.mul_add(self.velocity[p], step);
-                self.velocity[p] = step;
-            }
-            let updated = V::select(self.active, w + step, w);
-            ok &= updated.abs().less_equal(limit);
-            self.parameters[p] = updated;
-        });
-        self.parameters_ok = ok;
+    fn update(&mut self, tile: usize) {
+        match (self.common.program.optimizer, self.settings.decays) {
+            (Optimizer::Sgd, false) => self.update_by::<false, false>(tile),
+            (Optimizer::Sgd, true) => self.update_by::<false, true>(tile),
+            (Optimizer::Momentum, false) => self.update_by::<true, false>(tile),
+            (Optimizer::Momentum, true) => self.update_by::<true, true>(tile),
+        }
     }
 
-    /// The measures of the present network; `fully` also those that only the first and last step, and traces,
-    /// report.
     #[inline(always)]
-    fn measure(&mut self, runs: &[Run], fully: bool) -> Measurement {
-        let forward = self.forward();
-        let tolerance = runs.iter().map(|run| run.symmetry_tolerance as f32).collect();
-        let mut layers = Vec::new();
-        for l in 0..self.layers.len() - 1 {
-            let units = self.layers[l].outputs;
-            if units < 2 {
-                continue;
-            }
-            let activations = &self.activations[l];
-            let mut largest = V::splat(1.0);
-            for h in activations {
-                largest = V::select(largest.less(h.abs()), h.abs(), largest);
-            }
-            let (mut spread, mut gap) = (V::splat(0.0), V::splat(f32::INFINITY));
-            for i in 0..units {
-                for j in 0..i {
-                    let a = &activations[i * self.samples..(i + 1) * self.samples];
-                    let b = &activations[j * self.samples..(j + 1) * self.samples];
-                    let mut far = V::splat(0.0);
-                    for (&a, &b) in a.iter().zip(b) {
-                        let d = (a - b).abs();
-                        far = V::select(far.less(d), d, far);
-                    }
-                    let distance = far / largest;
-                    spread = V::select(spread.less(distance), distance, spread);
-                    gap = V::select(distance.less(gap), distance, gap);
-                }
-            }
-            layers.push(Spread {
-                units,
-                spread: spread.store(),
-                gap: gap.store(),
-                activations: fully.then(|| activations.iter().map(|h| h.store()).collect()),
-            });
-        }
-        let mut squares = V::splat(0.0);
-        if fully {
+    fn update_by<const MOMENTUM: bool, const DECAYS: bool>(&mut self, tile: usize) {
+        let mut update = Update::<V, MOMENTUM, DECAYS> {
+            parameters: &mut self.parameters,
+            velocities: &mut self.velocities,
+            sums: &self.gradients,
+            first: tile == 0,
+            is_weight: &self.common.is_weight,
+            settings: &self.settings,
+            active: V::mask(self.active),
+            largest: V::splat(0.0),
+        };
+        all_gradients(self.common, tile, &self.activations, &self.deltas, &self.ones, &mut update);
+        self.largest = update.largest;
+    }
+
+    /// All measures of the present networks. Leaves the activations of hidden units in `kept`.
+    #[inline(always)]
+    fn measure(&mut self, kept: &mut Activations<V>, runs: usize) -> Vec<Measured> {
+        for tile in 0..self.common.tiles.count() {
+            self.forward(tile);
+            kept.keep(tile, &self.activations);
             self.backward();
-            for_each_gradient!(self, |_p, g| {
-                squares = g.mul_add(g, squares);
-            });
+            self.add_gradients(tile);
         }
-        Measurement {
-            loss: forward.loss.store(),
-            error: forward.error.store(),
-            gradient_norm: squares.sqrt().store(),
-            tolerance,
-            layers,
+        // In the order of the layout, whatever order the gradients were found in.
+        let mut squares = V::splat(0.0);
+        for &g in &self.gradients {
+            squares = g.mul_add(g, squares);
+        }
+        kept.measure(self.settings.symmetry_tolerance, self.loss(), self.error, squares.sqrt(), runs)
+    }
+}
+
+/// The weights of a layer; those of a fixed readout are all 1.
+#[inline(always)]
+fn weights<'a, V>(layer: &Layer, parameters: &'a [V], ones: &'a [V]) -> &'a [V] {
+    match layer.weights {
+        Some(w) => &parameters[w..][..layer.outputs * layer.inputs],
+        None => ones,
+    }
+}
+
+/// The gradients of a tile, parameter by parameter. A layer's weights may change as their gradients are taken, so the
+/// layer below, whose gradients need them as they were, comes before it.
+#[inline(always)]
+fn all_gradients<V: Lanes, K: Sink<V>>(
+    common: &Common<'_>,
+    tile: usize,
+    activations: &[Row<V>],
+    deltas: &[Row<V>],
+    ones: &[V],
+    sink: &mut K,
+) {
+    let Common { layers, first, .. } = common;
+    let inputs = common.tiles.inputs(tile);
+    for (l, layer) in layers.iter().enumerate() {
+        let here = &deltas[first[l]..][..layer.outputs];
+        let place = Place { weights: layer.weights, biases: layer.biases, inputs: layer.inputs };
+        if l == 0 {
+            let above = match layers.get(1) {
+                Some(above) => {
+                    Some(Above { deltas: &deltas[first[1]..][..above.outputs], weights: above.weights, ones })
+                }
+                None => None,
+            };
+            V::call(Gradients { place, deltas: here, source: inputs, above, sink: &mut *sink });
+        } else {
+            let source = Units(&activations[first[l - 1]..]);
+            V::call(Gradients { place, deltas: here, source, above: None, sink: &mut *sink });
+        }
+        if let (true, Some(skip)) = (l + 1 == layers.len(), common.skip) {
+            let place = Place { weights: Some(skip), biases: None, inputs: common.program.shape.inputs };
+            V::call(Gradients { place, deltas: here, source: inputs, above: None, sink: &mut *sink });
         }
     }
 }
 
-struct Spread {
-    units: usize,
-    spread: [f32; MAX_LANES],
-    gap: [f32; MAX_LANES],
-    /// `[unit][sample]` of all lanes, where groups of units are to be counted.
-    activations: Option<Vec<[f32; MAX_LANES]>>,
+/// Gradients are added up, tile by tile.
+struct Total<'a, V> {
+    parameters: &'a [V],
+    sums: &'a mut [V],
+    /// Whether this is the first tile.
+    first: bool,
 }
 
-struct Measurement {
-    loss: [f32; MAX_LANES],
-    error: [f32; MAX_LANES],
-    gradient_norm: [f32; MAX_LANES],
-    tolerance: Vec<f32>,
-    layers: Vec<Spread>,
-}
-
-impl Measurement {
-    fn lane(&self, lane: usize) -> Measured {
-        let tolerance = f64::from(self.tolerance[lane]);
-        let layers: Vec<LayerSpread> = self.layers.iter().map(|layer| layer.lane(lane, tolerance)).collect();
-        let (symmetry, units) = classify(&layers, tolerance);
-        Measured {
-            loss: f64::from(self.loss[lane]),
-            error: f64::from(self.error[lane]),
-            gradient_norm: f64::from(self.gradient_norm[lane]),
-            units,
-            symmetry,
-        }
+impl<V: Lanes> Sink<V> for Total<'_, V> {
+    #[inline(always)]
+    fn parameters(&self) -> &[V] {
+        self.parameters
+    }
+    #[inline(always)]
+    fn start(&self, p: usize) -> V {
+        if self.first { V::splat(0.0) } else { self.sums[p] }
+    }
+    #[inline(always)]
+    fn take(&mut self, p: usize, gradient: V) {
+        self.sums[p] = gradient;
     }
 }
 
-impl Spread {
-    fn lane(&self, lane: usize, tolerance: f64) -> LayerSpread {
-        let (spread, gap) = (f64::from(self.spread[lane]), f64::from(self.gap[lane]));
-        let distinct = match &self.activations {
-            _ if spread <= tolerance => 1,
-            _ if gap > tolerance => self.units as u32,
-            Some(rows) => {
-                let of_lane: Vec<f64> = rows.iter().map(|h| f64::from(h[lane])).collect();
-                LayerSpread::of(&of_lane, self.units, tolerance).distinct
-            }
-            // Nobody reads it.
-            None => 0,
+/// Gradients of the last tile, and so of the whole task, change their parameter at once.
+struct Update<'a, V: Lanes, const MOMENTUM: bool, const DECAYS: bool> {
+    parameters: &'a mut [V],
+    velocities: &'a mut [V],
+    sums: &'a [V],
+    /// Whether the last tile is the first one too.
+    first: bool,
+    is_weight: &'a [bool],
+    settings: &'a Settings<V>,
+    active: V::Mask,
+    /// Magnitude of any parameter after the update.
+    largest: V,
+}
+
+impl<V: Lanes, const MOMENTUM: bool, const DECAYS: bool> Sink<V> for Update<'_, V, MOMENTUM, DECAYS> {
+    #[inline(always)]
+    fn parameters(&self) -> &[V] {
+        self.parameters
+    }
+    #[inline(always)]
+    fn start(&self, p: usize) -> V {
+        if self.first { V::splat(0.0) } else { self.sums[p] }
+    }
+    #[inline(always)]
+    fn take(&mut self, p: usize, gradient: V) {
+        let (w, lr) = (self.parameters[p], self.settings.learning_rate);
+        let mut g = gradient;
+        if DECAYS && self.is_weight[p] {
+            g = self.settings.weight_decay.mul_add(w, g);
+        }
+        let moved = if MOMENTUM {
+            let step = self.settings.momentum.mul_add(self.velocities[p], -(lr * g));
+            self.velocities[p] = step;
+            w + step
+        } else {
+            lr.neg_mul_add(g, w)
         };
-        LayerSpread { spread, gap, distinct }
+        let moved = V::select(self.active, moved, w);
+        self.largest = moved.magnitude(self.largest);
+        self.parameters[p] = moved;
     }
 }
 
-/// Adds Σ_i `weights[i]` · `below[i][·]` to a row of z, sample by sample in the order of i.
-#[inline(always)]
-fn weighted_sum<V: Lanes>(row: &mut [V], weights: &[V], below: &[V], samples: usize) {
-    let mut s = 0;
-    while s + TILE <= samples {
-        let mut z = [row[s], row[s + 1], row[s + 2], row[s + 3]];
-        for (i, &w) in weights.iter().enumerate() {
-            let h = &below[i * samples + s..][..TILE];
-            for k in 0..TILE {
-                z[k] = w.mul_add(h[k], z[k]);
-            }
-        }
-        row[s..s + TILE].copy_from_slice(&z);
-        s += TILE;
-    }
-    for s in s..samples {
-        for (i, &w) in weights.iter().enumerate() {
-            row[s] = w.mul_add(below[i * samples + s], row[s]);
-        }
-    }
-}
-
-/// Σ over samples of `deltas[unit]` · `below[input]`.
-#[inline(always)]
-fn dot<V: Lanes>(deltas: &[V], unit: usize, below: &[V], input: usize, samples: usize) -> V {
-    let deltas = &deltas[unit * samples..(unit + 1) * samples];
-    let below = &below[input * samples..(input + 1) * samples];
-    let mut sum = V::splat(0.0);
-    for (&d, &h) in deltas.iter().zip(below) {
-        sum = d.mul_add(h, sum);
-    }
-    sum
-}
-
-/// Σ over samples of `deltas[unit]`.
-#[inline(always)]
-fn sum<V: Lanes>(deltas: &[V], unit: usize, samples: usize) -> V {
-    let mut sum = V::splat(0.0);
-    for &d in &deltas[unit * samples..(unit + 1) * samples] {
-        sum = sum + d;
-    }
-    sum
-}
-
-/// z → h in place, φ'(z) beside it.
-#[inline(always)]
-fn activate_row<V: Lanes>(activation: Activation, row: &mut [V], slopes: &mut [V]) {
-    // One loop per function, so that the choice is made once a row.
-    macro_rules! rows {
-        ($($variant:ident)+) => {
-            match activation {
-                $(Activation::$variant => {
-                    for (z, slope) in row.iter_mut().zip(slopes) {
-                        (*z, *slope) = activate(Activation::$variant, *z);
-                    }
-                })+
-            }
-        };
-    }
-    rows!(Logistic Tanh Relu LeakyRelu Elu Softplus Gelu Silu Erf Sin Abs Linear)
-}
-
-/// Notes step `t` in the lanes of `mask` that have none yet.
-fn note(steps: &mut [Option<u32>; MAX_LANES], mask: u32, t: u32) {
+/// Notes step `t` in the lanes of `mask`, which have none yet.
+fn note(steps: &mut [Option<u32>; MAX_LANES], mask: u64, t: u32) {
     for (lane, step) in steps.iter_mut().enumerate() {
-        if mask >> lane & 1 == 1 && step.is_none() {
+        if mask >> lane & 1 == 1 {
             *step = Some(t);
         }
     }

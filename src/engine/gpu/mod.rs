@@ -2,6 +2,7 @@
 
 mod device;
 mod layout;
+mod peak;
 pub mod shader;
 mod train;
 
@@ -126,6 +127,10 @@ impl Engine for GpuEngine {
 
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
         train::train(self, batch, watch)
+    }
+
+    fn peak(&mut self) -> Result<Option<f64>, EngineError> {
+        peak::multiply_adds_per_second(self).map(Some)
     }
 
     fn random_words(&mut self, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>, EngineError> {

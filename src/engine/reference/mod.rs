@@ -137,6 +137,10 @@ impl Engine for ReferenceEngine {
         self.train_all(batch, watch, |_| None)
     }
 
+    fn peak(&mut self) -> Result<Option<f64>, EngineError> {
+        Ok(Some(super::cpu::peak::multiply_adds_per_second(&self.pool)))
+    }
+
     fn random_words(&mut self, key: [u32; 2], counters: &[[u32; 4]]) -> Result<Vec<[u32; 4]>, EngineError> {
         Ok(counters.iter().map(|&counter| philox::philox(key, counter)).collect())
     }

@@ -13,6 +13,7 @@ mod trajectory;
 mod zero;
 
 use super::Check;
+pub use trajectory::trajectories;
 
 /// Name and check of every rung.
 pub const RUNGS: &[(&str, Check)] = &[

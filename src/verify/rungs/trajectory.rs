@@ -49,11 +49,15 @@ fn programs(steps: u32) -> Vec<Program> {
     all
 }
 
-/// Final parameters, final loss. Bound: 64 times the largest deviation that eight reruns of the reference show when
+/// Final parameters and final loss of four runs with the settings `run`, held against those of the reference with
+/// `expected`. Bound: 64 times the largest deviation that eight reruns of the reference show when
 /// after every step each parameter is nudged by half an ulp of f32 (an engine's step may be off by some ulp,
 /// and the reruns sample the directions), plus 8 ulp of max(1, |parameter|) a step, up to ten steps, for what a nudge
 /// relative to a small parameter does not show.
-fn trajectories(
+///
+/// # Errors
+/// What the engine fails with.
+pub fn trajectories(
     pair: &mut Pair<'_>,
     comparison: &mut Comparison,
     program: &Program,

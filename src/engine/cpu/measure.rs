@@ -1,0 +1,221 @@
+//! How alike the hidden units of a vector of networks are. Mirrors `shaders/measure_register.wgsl.jinja`: same measures.
+
+use super::lanes::{Lanes, MAX_LANES};
+use super::pass::{Row, TILE};
+use super::train::numbers;
+use crate::engine::Measured;
+use crate::measure::Symmetry;
+use crate::measure::symmetry::{LayerSpread, classify};
+
+/// The activations of all hidden layers of two or more units, over the whole task.
+pub struct Activations<V> {
+    layers: Vec<Layer<V>>,
+}
+
+/// Those of one layer.
+struct Layer<V> {
+    units: usize,
+    /// Its first row among those of all layers.
+    first: usize,
+    /// `[tile][unit]`
+    rows: Vec<Row<V>>,
+}
+
+/// The symmetry of each lane: whether some layer is symmetric, whether some layer has two units that are alike, and
+/// whether there is a layer at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Classes {
+    symmetric: u64,
+    alike: u64,
+    none: bool,
+}
+
+impl Classes {
+    /// Of one lane.
+    pub fn lane(self, lane: usize) -> Symmetry {
+        if self.none {
+            Symmetry::None
+        } else if self.symmetric >> lane & 1 == 1 {
+            Symmetry::Symmetric
+        } else if self.alike >> lane & 1 == 1 {
+            Symmetry::Partial
+        } else {
+            Symmetry::Broken
+        }
+    }
+}
+
+impl<V: Lanes> Activations<V> {
+    /// Room for the layers of widths `hidden`.
+    pub fn new(hidden: &[usize], tiles: usize) -> Self {
+        let mut first = 0;
+        let layers = hidden.iter().filter_map(|&units| {
+            let here = first;
+            first += units;
+            let rows = vec![[V::splat(0.0); TILE]; units * tiles];
+            (units >= 2).then_some(Layer { units, first: here, rows })
+        });
+        Activations { layers: layers.collect() }
+    }
+
+    /// Takes the activations of a tile from the rows of all layers.
+    #[inline(always)]
+    pub fn keep(&mut self, tile: usize, rows: &[Row<V>]) {
+        for layer in &mut self.layers {
+            let units = layer.units;
+            let kept = layer.rows[tile * units..][..units].iter_mut();
+            for (kept, row) in kept.zip(&rows[layer.first..][..units]) {
+                for s in 0..TILE {
+                    // Infinities become the largest number: equal ones are no distance apart.
+                    kept[s] = row[s].at_least(V::splat(f32::MIN)).at_most(V::splat(f32::MAX));
+                }
+            }
+        }
+    }
+
+    /// The symmetry of each lane.
+    #[inline(always)]
+    pub fn classes(&self, tolerance: V) -> Classes {
+        let mut classes = Classes { symmetric: 0, alike: 0, none: self.layers.is_empty() };
+        for layer in &self.layers {
+            let scale = layer.largest();
+            let symmetric = V::bits((layer.range() / scale).less_equal(tolerance));
+            classes.symmetric |= symmetric;
+            if layer.units == 2 {
+                // One pair: as far apart at most as at least.
+                classes.alike |= symmetric;
+            } else if classes.symmetric != V::ALL {
+                classes.alike |= layer.alike(scale, tolerance, classes.symmetric | classes.alike);
+            }
+        }
+        classes
+    }
+
+    /// All measures, with a loss, an error and a gradient norm found elsewhere; one entry a run.
+    #[inline(always)]
+    pub fn measure(&self, tolerance: V, loss: V, error: V, gradient_norm: V, runs: usize) -> Vec<Measured> {
+        let (loss, error, gradient_norm) = (numbers(loss), numbers(error), numbers(gradient_norm));
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            layers.push(layer.measure(tolerance));
+        }
+        let tolerance = numbers(tolerance);
+        let mut measured = Vec::with_capacity(runs);
+        let mut spreads = Vec::with_capacity(layers.len());
+        for lane in 0..runs {
+            spreads.clear();
+            for (spread, gap, distinct) in &layers {
+                spreads.push(LayerSpread {
+                    spread: f64::from(spread[lane]),
+                    gap: f64::from(gap[lane]),
+                    distinct: distinct[lane],
+                });
+            }
+            let (symmetry, units) = classify(&spreads, f64::from(tolerance[lane]));
+            measured.push(Measured {
+                loss: f64::from(loss[lane]),
+                error: f64::from(error[lane]),
+                gradient_norm: f64::from(gradient_norm[lane]),
+                units,
+                symmetry,
+            });
+        }
+        measured
+    }
+}
+
+impl<V: Lanes> Layer<V> {
+    /// max(1, max |h|)
+    #[inline(always)]
+    fn largest(&self) -> V {
+        let mut largest = V::splat(1.0);
+        for row in &self.rows {
+            for h in row {
+                largest = h.magnitude(largest);
+            }
+        }
+        largest
+    }
+
+    /// The largest |h_i − h_j| of any pair on any sample: the range of the units, sample by sample. Rounding is monotone,
+    /// so this is that of the pairs to the bit.
+    #[inline(always)]
+    fn range(&self) -> V {
+        let mut range = V::splat(0.0);
+        for tile in self.rows.chunks_exact(self.units) {
+            for s in 0..TILE {
+                let (mut low, mut high) = (tile[0][s], tile[0][s]);
+                for row in &tile[1..] {
+                    (low, high) = (low.at_most(row[s]), high.at_least(row[s]));
+                }
+                range = (high - low).magnitude(range);
+            }
+        }
+        range
+    }
+
+    /// The largest |h_i − h_j| on any sample.
+    #[inline(always)]
+    fn apart(&self, i: usize, j: usize) -> V {
+        let mut far = V::splat(0.0);
+        for tile in self.rows.chunks_exact(self.units) {
+            for s in 0..TILE {
+                far = (tile[i][s] - tile[j][s]).magnitude(far);
+            }
+        }
+        far
+    }
+
+    /// Spread, gap and the number of distinct units, lane by lane.
+    #[inline(always)]
+    fn measure(&self, tolerance: V) -> ([f32; MAX_LANES], [f32; MAX_LANES], [u32; MAX_LANES]) {
+        let (scale, mut closest) = (self.largest(), V::splat(f32::INFINITY));
+        let spread = self.range() / scale;
+        let mut distinct = [self.units as u32; MAX_LANES];
+        // The group of each unit, lane by lane; those of a symmetric lane are one without being looked at.
+        let mut groups: Vec<[usize; MAX_LANES]> = (0..self.units).map(|u| [u; MAX_LANES]).collect();
+        let symmetric = V::bits(spread.less_equal(tolerance));
+        for i in 0..self.units {
+            for j in 0..i {
+                let apart = self.apart(i, j);
+                closest = closest.at_most(apart);
+                let mut linked = V::bits((apart / scale).less_equal(tolerance)) & !symmetric;
+                while linked != 0 {
+                    let lane = linked.trailing_zeros() as usize;
+                    linked &= linked - 1;
+                    let (from, to) = (groups[i][lane], groups[j][lane]);
+                    if from != to {
+                        distinct[lane] -= 1;
+                        for group in &mut groups[..=i] {
+                            if group[lane] == from {
+                                group[lane] = to;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for (lane, distinct) in distinct.iter_mut().enumerate() {
+            if symmetric >> lane & 1 == 1 {
+                *distinct = 1;
+            }
+        }
+        (numbers(spread), numbers(closest / scale), distinct)
+    }
+
+    /// Lanes in which two units are alike. May leave out lanes of `known`.
+    #[inline(always)]
+    fn alike(&self, scale: V, tolerance: V, known: u64) -> u64 {
+        let (mut closest, mut alike) = (V::splat(f32::INFINITY), 0);
+        for i in 0..self.units {
+            for j in 0..i {
+                closest = closest.at_most(self.apart(i, j));
+            }
+            alike = V::bits((closest / scale).less_equal(tolerance));
+            if alike | known == V::ALL {
+                break;
+            }
+        }
+        alike
+    }
+}

@@ -1,0 +1,496 @@
+//! Forward, backward and gradients of one vector of networks over one tile of samples. Mirrors
+//! `shaders/shared/register.wgsl.jinja`: same names, same formulas.
+//!
+//! Every unit goes through the same operations in the same order, however units are taken together: copies stay
+//! copies bit for bit. A weight is loaded once for all samples of a tile, a sample's number once for several units.
+
+use super::functions::{activate, softplus};
+use super::lanes::{Double, Kernel, Lanes};
+use crate::net::{Activation, Loss};
+use crate::task::Data;
+
+/// Samples of a tile.
+pub const TILE: usize = 4;
+
+/// One number of each sample of a tile.
+pub type Row<V> = [V; TILE];
+
+/// The task, cut into tiles.
+#[derive(Debug)]
+pub struct Tiles {
+    /// Columns of inputs: `[tile][input]`.
+    columns: Vec<Column>,
+    /// Targets: `[tile][output]`.
+    targets: Vec<[f32; TILE]>,
+    inputs: usize,
+    outputs: usize,
+    /// What e·φ'(z) of each sample is multiplied by to give ∂loss/∂z; 0 for those that only fill a tile up.
+    norms: Vec<[f32; TILE]>,
+}
+
+/// One input of each sample of a tile.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    values: [f32; TILE],
+    /// Where all values are 0 or 1: a bit per value. Products with them are additions or nothing at all.
+    bits: Option<u8>,
+}
+
+impl Tiles {
+    /// The last tile is filled up with its last sample, which then counts once.
+    pub fn new(data: &Data, loss: Loss) -> Tiles {
+        let samples = data.samples();
+        let tiles = samples.div_ceil(TILE);
+        let column = |values: &[f32], width: usize, tile: usize, i: usize| -> [f32; TILE] {
+            std::array::from_fn(|s| values[(tile * TILE + s).min(samples - 1) * width + i])
+        };
+        let each = |width: usize| (0..tiles).flat_map(move |tile| (0..width).map(move |i| (tile, i)));
+        let columns = each(data.inputs).map(|(tile, i)| {
+            let values = column(&data.x, data.inputs, tile, i);
+            let boolean = values.iter().all(|&x| x == 0.0 || x == 1.0);
+            let bits = (0..TILE).fold(0, |bits, s| bits | u8::from(values[s] == 1.0) << s);
+            Column { values, bits: boolean.then_some(bits) }
+        });
+        let delta_norm = loss.delta_norm(data.y.len()) as f32;
+        let norm = |tile: usize| -> [f32; TILE] {
+            std::array::from_fn(|s| if tile * TILE + s < samples { delta_norm } else { 0.0 })
+        };
+        Tiles {
+            columns: columns.collect(),
+            targets: each(data.outputs).map(|(tile, o)| column(&data.y, data.outputs, tile, o)).collect(),
+            inputs: data.inputs,
+            outputs: data.outputs,
+            norms: (0..tiles).map(norm).collect(),
+        }
+    }
+
+    /// Number of tiles.
+    pub fn count(&self) -> usize {
+        self.norms.len()
+    }
+
+    /// The inputs of a tile.
+    pub fn inputs(&self, tile: usize) -> Inputs<'_> {
+        Inputs(&self.columns[tile * self.inputs..][..self.inputs])
+    }
+
+    /// The targets of a tile, one row an output.
+    pub fn targets(&self, tile: usize) -> &[[f32; TILE]] {
+        &self.targets[tile * self.outputs..][..self.outputs]
+    }
+}
+
+/// What feeds a layer.
+pub trait Source<V: Lanes>: Copy {
+    /// z\[u\]\[s\] += w\[u\] · x\[i\]\[s\]
+    fn add_weighted<const U: usize>(self, i: usize, w: [V; U], z: &mut [Row<V>; U]);
+    /// g\[u\] += Σ over samples of d\[u\]\[s\] · x\[i\]\[s\], one after the other
+    fn add_products<const U: usize>(self, i: usize, d: &[Row<V>; U], g: &mut [V; U]);
+}
+
+/// The task's inputs for a tile.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a>(&'a [Column]);
+
+impl<V: Lanes> Source<V> for Inputs<'_> {
+    #[inline(always)]
+    fn add_weighted<const U: usize>(self, i: usize, w: [V; U], z: &mut [Row<V>; U]) {
+        let column = &self.0[i];
+        match column.bits {
+            Some(bits) => {
+                for s in 0..TILE {
+                    if bits >> s & 1 == 1 {
+                        for u in 0..U {
+                            z[u][s] = z[u][s] + w[u];
+                        }
+                    }
+                }
+            }
+            None => {
+                for s in 0..TILE {
+                    let x = V::splat(column.values[s]);
+                    for u in 0..U {
+                        z[u][s] = w[u].mul_add(x, z[u][s]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_products<const U: usize>(self, i: usize, d: &[Row<V>; U], g: &mut [V; U]) {
+        let column = &self.0[i];
+        match column.bits {
+            Some(bits) => {
+                for s in 0..TILE {
+                    if bits >> s & 1 == 1 {
+                        for u in 0..U {
+                            g[u] = g[u] + d[u][s];
+                        }
+                    }
+                }
+            }
+            None => {
+                for s in 0..TILE {
+                    let x = V::splat(column.values[s]);
+                    for u in 0..U {
+                        g[u] = d[u][s].mul_add(x, g[u]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The activations of the layer below.
+#[derive(Clone, Copy)]
+pub struct Units<'a, V>(pub &'a [Row<V>]);
+
+impl<V: Lanes> Source<V> for Units<'_, V> {
+    #[inline(always)]
+    fn add_weighted<const U: usize>(self, i: usize, w: [V; U], z: &mut [Row<V>; U]) {
+        let h = &self.0[i];
+        for u in 0..U {
+            for s in 0..TILE {
+                z[u][s] = w[u].mul_add(h[s], z[u][s]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_products<const U: usize>(self, i: usize, d: &[Row<V>; U], g: &mut [V; U]) {
+        let h = &self.0[i];
+        for s in 0..TILE {
+            for u in 0..U {
+                g[u] = d[u][s].mul_add(h[s], g[u]);
+            }
+        }
+    }
+}
+
+/// Evaluates `$block` for stretches of `$count` units that begin at `$first`, `$U` units each: as many as registers hold
+/// together.
+macro_rules! blocks {
+    ($V:ident, $count:expr, |$first:ident, $U:ident| $block:expr) => {{
+        let (mut $first, count) = (0, $count);
+        if $V::UNITS >= 4 {
+            const $U: usize = 4;
+            while $first + $U <= count {
+                $block;
+                $first += $U;
+            }
+        }
+        if $V::UNITS >= 2 {
+            const $U: usize = 2;
+            while $first + $U <= count {
+                $block;
+                $first += $U;
+            }
+        }
+        const $U: usize = 1;
+        while $first < count {
+            $block;
+            $first += $U;
+        }
+    }};
+}
+
+/// z = b + Σ w·x of every unit of a layer.
+pub struct Sums<'a, V, S> {
+    /// `[unit][input]`
+    pub weights: &'a [V],
+    pub inputs: usize,
+    pub source: S,
+    pub biases: Option<&'a [V]>,
+    /// Weights of connections that skip the layers between, `[unit][input]`, and what they come from.
+    pub skip: Option<(&'a [V], Inputs<'a>)>,
+    /// Where they go.
+    pub z: &'a mut [Row<V>],
+}
+
+impl<V: Lanes, S: Source<V>> Kernel for Sums<'_, V, S> {
+    #[inline(always)]
+    fn run(self) {
+        blocks!(V, self.z.len(), |u, U| {
+            let mut sums = [[V::splat(0.0); TILE]; U];
+            self.block(u, &mut sums);
+            for (z, sum) in self.z[u..u + U].iter_mut().zip(sums) {
+                *z = sum;
+            }
+        });
+    }
+}
+
+impl<V: Lanes, S: Source<V>> Sums<'_, V, S> {
+    /// z of units `first` and those after it.
+    #[inline(always)]
+    fn block<const U: usize>(&self, first: usize, z: &mut [Row<V>; U]) {
+        // Loops, here and below: a closure, as of `from_fn`, is compiled for the baseline instruction set.
+        if let Some(biases) = self.biases {
+            let biases = &biases[first..first + U];
+            for u in 0..U {
+                z[u] = [biases[u]; TILE];
+            }
+        }
+        let mut rows = [self.weights; U];
+        for u in 0..U {
+            rows[u] = &self.weights[(first + u) * self.inputs..][..self.inputs];
+        }
+        for i in 0..self.inputs {
+            let mut w = [V::splat(0.0); U];
+            for u in 0..U {
+                w[u] = rows[u][i];
+            }
+            self.source.add_weighted(i, w, z);
+        }
+        if let Some((weights, inputs)) = self.skip {
+            let count = inputs.0.len();
+            for i in 0..count {
+                let mut w = [V::splat(0.0); U];
+                for u in 0..U {
+                    w[u] = weights[(first + u) * count + i];
+                }
+                inputs.add_weighted(i, w, z);
+            }
+        }
+    }
+}
+
+/// z → h in place, φ'(z) beside it.
+pub struct Activate<'a, V> {
+    pub activation: Activation,
+    pub rows: &'a mut [Row<V>],
+    pub slopes: &'a mut [Row<V>],
+}
+
+impl<V: Lanes> Kernel for Activate<'_, V> {
+    #[inline(always)]
+    fn run(self) {
+        // One loop per function, so that the choice is made once a layer.
+        macro_rules! each {
+            ($($variant:ident)+) => {
+                match self.activation {
+                    $(Activation::$variant => {
+                        for (row, slopes) in self.rows.iter_mut().zip(self.slopes) {
+                            activate_row(Activation::$variant, row, slopes);
+                        }
+                    })+
+                }
+            };
+        }
+        each!(Logistic Tanh Relu LeakyRelu Elu Softplus Gelu Silu Erf Sin Abs Linear)
+    }
+}
+
+/// φ and φ' of a row. As many registers as there are go in together: the samples are independent of each other, and a
+/// processor that looks only so far ahead must meet them side by side.
+#[inline(always)]
+fn activate_row<V: Lanes>(activation: Activation, row: &mut Row<V>, slopes: &mut Row<V>) {
+    let z = *row;
+    if V::UNITS >= 4 {
+        let (a, b) = activate(activation, Double(Double(z[0], z[1]), Double(z[2], z[3])));
+        *row = [a.0.0, a.0.1, a.1.0, a.1.1];
+        *slopes = [b.0.0, b.0.1, b.1.0, b.1.1];
+    } else if V::UNITS >= 2 {
+        for s in [0, 2] {
+            let (a, b) = activate(activation, Double(z[s], z[s + 1]));
+            (row[s], row[s + 1]) = (a.0, a.1);
+            (slopes[s], slopes[s + 1]) = (b.0, b.1);
+        }
+    } else {
+        for s in 0..TILE {
+            (row[s], slopes[s]) = activate(activation, z[s]);
+        }
+    }
+}
+
+/// From outputs to their part of the loss, their errors and ∂loss/∂z.
+pub struct Errors<'a, V> {
+    pub tiles: &'a Tiles,
+    pub tile: usize,
+    pub loss: Loss,
+    /// o, and z where the loss needs it.
+    pub outputs: &'a [Row<V>],
+    pub logits: &'a [Row<V>],
+    /// From φ'(z) to ∂loss/∂z, in place.
+    pub deltas: &'a mut [Row<V>],
+    /// Sum of the loss's terms.
+    pub loss_sum: &'a mut V,
+    /// Largest |o − y|.
+    pub error: &'a mut V,
+}
+
+impl<V: Lanes> Kernel for Errors<'_, V> {
+    #[inline(always)]
+    fn run(self) {
+        let (targets, norms) = (self.tiles.targets(self.tile), &self.tiles.norms[self.tile]);
+        let (mut sum, mut error) = (*self.loss_sum, *self.error);
+        for (o, y) in targets.iter().enumerate() {
+            let (output, delta) = (&self.outputs[o], &mut self.deltas[o]);
+            for s in 0..TILE {
+                let y = V::splat(y[s]);
+                let e = output[s] - y;
+                // A sample that only fills the tile up counts for nothing.
+                if norms[s] != 0.0 {
+                    sum = match self.loss {
+                        Loss::Mse | Loss::HalfSse => e.mul_add(e, sum),
+                        Loss::Bce => sum + (softplus(self.logits[o][s]) - y * self.logits[o][s]),
+                    };
+                    error = e.magnitude(error);
+                }
+                let scaled = e * V::splat(norms[s]);
+                delta[s] = match self.loss {
+                    Loss::Mse | Loss::HalfSse => scaled * delta[s],
+                    Loss::Bce => scaled,
+                };
+            }
+        }
+        (*self.loss_sum, *self.error) = (sum, error);
+    }
+}
+
+/// From φ'(z) to ∂loss/∂z of a layer, in place: times Σ over units above of w·∂loss/∂z.
+pub struct PullBack<'a, V> {
+    pub deltas: &'a mut [Row<V>],
+    pub above: &'a [Row<V>],
+    /// `[unit above][unit]`
+    pub weights: &'a [V],
+}
+
+impl<V: Lanes> Kernel for PullBack<'_, V> {
+    #[inline(always)]
+    fn run(self) {
+        let PullBack { deltas, above, weights } = self;
+        let units = deltas.len();
+        blocks!(V, units, |u, U| {
+            let d = pull_back_block::<V, U>(u, units, &deltas[u..u + U], above, weights);
+            for (delta, d) in deltas[u..u + U].iter_mut().zip(d) {
+                *delta = d;
+            }
+        });
+    }
+}
+
+#[inline(always)]
+fn pull_back_block<V: Lanes, const U: usize>(
+    first: usize,
+    units: usize,
+    slopes: &[Row<V>],
+    above: &[Row<V>],
+    weights: &[V],
+) -> [Row<V>; U] {
+    let mut sums = [[V::splat(0.0); TILE]; U];
+    for (d, row) in above.iter().zip(weights.chunks_exact(units)) {
+        let w = &row[first..first + U];
+        for u in 0..U {
+            for s in 0..TILE {
+                sums[u][s] = w[u].mul_add(d[s], sums[u][s]);
+            }
+        }
+    }
+    for u in 0..U {
+        for s in 0..TILE {
+            sums[u][s] = sums[u][s] * slopes[u][s];
+        }
+    }
+    sums
+}
+
+/// Where gradients go.
+pub trait Sink<V: Lanes> {
+    /// The parameters, in layout order, as far as they have changed.
+    fn parameters(&self) -> &[V];
+    /// What the sum over this tile begins with for parameter `p`: 0, or the sum over the tiles before.
+    fn start(&self, p: usize) -> V;
+    /// Takes the sum.
+    fn take(&mut self, p: usize, gradient: V);
+}
+
+/// Where a layer's parameters lie in the layout.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub weights: Option<usize>,
+    pub biases: Option<usize>,
+    pub inputs: usize,
+}
+
+/// Σ over samples of ∂loss/∂z · x for every weight of a layer, of ∂loss/∂z for every bias.
+pub struct Gradients<'a, V, S, K> {
+    pub place: Place,
+    /// ∂loss/∂z; φ'(z) where `above` is given.
+    pub deltas: &'a [Row<V>],
+    pub source: S,
+    /// For the first layer its pull back is done in the same go: nothing else needs its ∂loss/∂z, which so never leave
+    /// the registers.
+    pub above: Option<Above<'a, V>>,
+    pub sink: &'a mut K,
+}
+
+/// The layer above the first, whose weights have not changed yet.
+pub struct Above<'a, V> {
+    pub deltas: &'a [Row<V>],
+    /// Offset of its weights in the layout; `None` where all are 1.
+    pub weights: Option<usize>,
+    /// As many ones as there are weights that are 1.
+    pub ones: &'a [V],
+}
+
+impl<V: Lanes, S: Source<V>, K: Sink<V>> Kernel for Gradients<'_, V, S, K> {
+    #[inline(always)]
+    fn run(self) {
+        let Gradients { place, deltas, source, above, sink } = self;
+        let units = deltas.len();
+        blocks!(V, units, |u, U| {
+            let mut d = [[V::splat(0.0); TILE]; U];
+            match &above {
+                Some(above) => {
+                    let weights = match above.weights {
+                        Some(w) => &sink.parameters()[w..][..above.deltas.len() * units],
+                        None => above.ones,
+                    };
+                    d = pull_back_block::<V, U>(u, units, &deltas[u..u + U], above.deltas, weights);
+                }
+                None => {
+                    let deltas = &deltas[u..u + U];
+                    for u in 0..U {
+                        d[u] = deltas[u];
+                    }
+                }
+            }
+            gradients_block::<V, U, _, _>(u, &d, place, source, sink);
+        });
+    }
+}
+
+#[inline(always)]
+fn gradients_block<V: Lanes, const U: usize, S: Source<V>, K: Sink<V>>(
+    first: usize,
+    d: &[Row<V>; U],
+    place: Place,
+    source: S,
+    sink: &mut K,
+) {
+    let inputs = place.inputs;
+    if let Some(w) = place.weights {
+        let at = w + first * inputs;
+        for i in 0..inputs {
+            let mut g = [V::splat(0.0); U];
+            for u in 0..U {
+                g[u] = sink.start(at + u * inputs + i);
+            }
+            source.add_products(i, d, &mut g);
+            for u in 0..U {
+                sink.take(at + u * inputs + i, g[u]);
+            }
+        }
+    }
+    if let Some(b) = place.biases {
+        for u in 0..U {
+            let mut g = sink.start(b + first + u);
+            for s in 0..TILE {
+                g = g + d[u][s];
+            }
+            sink.take(b + first + u, g);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a piece of a window adds to the files: its rows and tallies, made on one core.
+
+use super::journal::OpenCell;
+use super::manifest::{Counts, Options, RunsFile};
+use super::rows::Rows;
+use super::runs::{self, Place};
+use super::traces;
+use crate::engine::RunResult;
+use crate::measure::break_step;
+use crate::spec::Plan;
+
+/// The runs of a piece: enough that handing pieces out costs nothing, few enough that their text stays in a cache.
+const RUNS: u64 = 1 << 12;
+
+/// The most whole cells in a piece. The rows of a cell in `curves.csv` are longer than those of some dozen runs.
+const CELLS: u64 = 1 << 6;
+
+/// What consecutive runs add to the files.
+#[derive(Debug, Default)]
+pub struct Piece {
+    /// Rows of `runs.csv`, if there is to be one.
+    pub runs: Rows,
+    /// Rows of `traces.csv`.
+    pub traces: Rows,
+    /// What came of all the runs.
+    pub counts: Counts,
+    /// The runs of a cell that began before this piece.
+    pub head: Option<OpenCell>,
+    /// Rows of `cells.csv`, of the cells that are whole in this piece.
+    pub cells: Rows,
+    /// Rows of `curves.csv`, of the same cells.
+    pub curves: Rows,
+    /// The runs of a cell that begins in this piece and goes on after it.
+    pub tail: Option<OpenCell>,
+}
+
+impl Piece {
+    /// The runs in a piece of this plan's.
+    pub fn length(plan: &Plan) -> usize {
+        RUNS.min(plan.seeds.saturating_mul(CELLS)) as usize
+    }
+
+    /// Of the runs from number `first` on. `measured` holds the measured steps of each program; `verified` is as
+    /// long as `results`.
+    pub fn new(
+        plan: &Plan,
+        measured: &[Vec<u32>],
+        options: &Options,
+        first: u64,
+        results: &[RunResult],
+        verified: &[Option<bool>],
+    ) -> Piece {
+        let mut piece = Piece::default();
+        let mut runs = (first..).zip(results).zip(verified);
+        for (cell, seeds) in plan.stretches(first..first + results.len() as u64) {
+            let measured = &measured[plan.cells[cell].program];
+            let swept = Rows::of_values(&plan.cells[cell].values);
+            let mut open = OpenCell::default();
+            for (seed, ((number, result), &verified)) in seeds.clone().zip(&mut runs) {
+                let place = Place { number, cell, seed, swept: &swept };
+                let break_step = break_step(result, measured);
+                if options.runs == RunsFile::Csv {
+                    runs::row(&mut piece.runs, place, result, break_step, verified);
+                }
+                traces::write(&mut piece.traces, place, result, measured);
+                open.tally.add(result, break_step);
+                open.curve.add(result, measured);
+            }
+            piece.counts.merge(open.tally.counts());
+            if seeds == (0..plan.seeds) {
+                open.write(&mut piece.cells, &mut piece.curves, plan, cell, measured);
+            } else if seeds.start > 0 {
+                piece.head = Some(open);
+            } else {
+                piece.tail = Some(open);
+            }
+        }
+        piece
+    }
+}
