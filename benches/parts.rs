@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use symbreak::engine::cpu::CpuEngine;
-use symbreak::engine::{Batch, Engine, Start, Watch, measured_steps};
+use symbreak::engine::{Batch, Engine, Start, Watch};
 use symbreak::measure::symmetry::LayerSpread;
 use symbreak::net::philox::{self, Stream};
 use symbreak::net::{Activation, init};
@@ -37,7 +37,7 @@ fn initial_parameters(criterion: &mut Criterion) {
         let plan = plan(&["net.hidden=32", &base, &noise]);
         let program = &plan.programs[0];
         let draws = program.init.draws(&program.shape);
-        let amounts = plan.run(0).1.amounts(0);
+        let amounts = plan.run(0).amounts(0);
         group.throughput(Throughput::Elements(draws.len() as u64));
         group.bench_function(format!("{base}, {noise}"), |bencher| {
             bencher.iter(|| init::draw(program.init, &draws, black_box(amounts)).sum::<f32>());
@@ -54,7 +54,7 @@ fn activations(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("train 2-32-1 on one thread");
     for &activation in Activation::ALL {
         let plan = plan(&["net.hidden=32", "train.steps=100", &format!("net.activation={activation}")]);
-        let runs: Vec<_> = (0..64).map(|number| plan.run(number).1).collect();
+        let runs: Vec<_> = (0..64).map(|number| plan.run(number)).collect();
         let start = Start::Drawn { master: plan.master };
         let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
         group.throughput(Throughput::Elements(64 * 100));
@@ -82,24 +82,24 @@ fn symmetry(criterion: &mut Criterion) {
 /// An element is one row of runs.csv.
 fn csv_rows(criterion: &mut Criterion) {
     let plan = plan(&["net.hidden=2", "train.steps=100", "net.activation=tanh"]);
-    let runs: Vec<_> = (0..64).map(|number| plan.run(number).1).collect();
+    let runs: Vec<_> = (0..64).map(|number| plan.run(number)).collect();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| () };
     let start = Start::Drawn { master: plan.master };
     let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
     let trained = CpuEngine::new(Some(1)).and_then(|mut engine| engine.train(&batch, &watch));
     let results = trained.expect("it trains").runs;
-    let measured = measured_steps(100);
-    let mut rows = Rows::default();
+    let swept = Rows::of_values(&plan.cells[0].values);
     let mut group = criterion.benchmark_group("rows");
     group.throughput(Throughput::Elements(results.len() as u64));
     group.bench_function("runs.csv", |bencher| {
         bencher.iter(|| {
-            rows.clear();
-            for (number, result) in results.iter().enumerate() {
-                runs::row(&mut rows, &plan, number as u64, result, &measured, None);
+            let mut rows = Rows::default();
+            for (seed, result) in (0..).zip(&results) {
+                let place = runs::Place { number: seed, cell: 0, seed, swept: &swept };
+                runs::row(&mut rows, place, result, None, None);
             }
-            rows.len()
+            rows
         });
     });
     group.finish();

@@ -22,7 +22,7 @@ pub fn check(
 ) -> Result<Comparison, EngineError> {
     // The specs of the workloads are part of the program, and a test parses each.
     let plan = workload.plan(1, STEPS).map_err(|error| EngineError::Unsupported(error.to_string()))?;
-    let (program, run): (&Program, _) = (&plan.programs[0], plan.run(0).1);
+    let (program, run): (&Program, _) = (&plan.programs[0], plan.run(0));
     let mut comparison = Comparison::default();
     trajectories(&mut Pair::new(engine, options)?, &mut comparison, program, run, run)?;
     Ok(comparison)

@@ -89,7 +89,7 @@ mod tests {
         let mut engine = CpuEngine::new(Some(2)).unwrap();
         for workload in WORKLOADS {
             let plan = workload.plan(64, 1000).unwrap();
-            let runs: Vec<_> = (0..64).map(|number| plan.run(number).1).collect();
+            let runs: Vec<_> = (0..64).map(|number| plan.run(number)).collect();
             let start = Start::Drawn { master: plan.master };
             let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
             let trained = engine.train(&batch, &unwatched()).unwrap();

@@ -104,6 +104,12 @@ impl Plan {
         self.cells.len() as u64 * self.seeds
     }
 
+    /// The settings of run `number`.
+    pub fn run(&self, number: u64) -> Run {
+        let cell = &self.cells[(number / self.seeds) as usize];
+        Run { seed: number % self.seeds, ..cell.settings }
+    }
+
     /// The runs `numbers` cell by cell: each cell with the seeds that it has among them.
     pub fn stretches(&self, numbers: Range<u64>) -> impl Iterator<Item = (usize, Range<u64>)> {
         let mut next = numbers.start;

@@ -1,5 +1,10 @@
 //! How alike the hidden units of a vector of networks are. Mirrors `shaders/measure_register.wgsl.jinja`: same measures.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops of fixed length over several arrays at once, to be unrolled"
+)]
+
 use super::lanes::{Lanes, MAX_LANES};
 use super::pass::{Row, TILE};
 use super::train::numbers;

@@ -91,12 +91,15 @@ impl InstructionSet {
     }
 }
 
-/// A function that trains up to so many networks at once.
+/// A function that trains up to `lanes` networks at once.
 #[derive(Clone, Copy)]
 struct TrainBlock {
     lanes: usize,
-    train: fn(&Common<'_>, &[Run], &[f32]) -> Result<Done, EngineError>,
+    train: Train,
 }
+
+/// Of what all blocks have in common, the runs of one, and their initial parameters `[run][parameter]`.
+type Train = fn(&Common<'_>, &[Run], &[f32]) -> Result<Done, EngineError>;
 
 /// Functions compiled for an instruction set.
 ///

@@ -4,6 +4,11 @@
 //! Every unit goes through the same operations in the same order, however units are taken together: copies stay
 //! copies bit for bit. A weight is loaded once for all samples of a tile, a sample's number once for several units.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops of fixed length over several arrays at once, to be unrolled"
+)]
+
 use super::functions::{activate, softplus};
 use super::lanes::{Double, Kernel, Lanes};
 use crate::net::{Activation, Loss};
@@ -195,6 +200,16 @@ macro_rules! blocks {
     }};
 }
 
+/// Vector by vector: copies of whole rows become calls.
+#[inline(always)]
+fn write_rows<V: Lanes>(to: &mut [Row<V>], from: &[Row<V>]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        for s in 0..TILE {
+            to[s] = from[s];
+        }
+    }
+}
+
 /// z = b + Σ w·x of every unit of a layer.
 pub struct Sums<'a, V, S> {
     /// `[unit][input]`
@@ -214,9 +229,7 @@ impl<V: Lanes, S: Source<V>> Kernel for Sums<'_, V, S> {
         blocks!(V, self.z.len(), |u, U| {
             let mut sums = [[V::splat(0.0); TILE]; U];
             self.block(u, &mut sums);
-            for (z, sum) in self.z[u..u + U].iter_mut().zip(sums) {
-                *z = sum;
-            }
+            write_rows(&mut self.z[u..u + U], &sums);
         });
     }
 }
@@ -229,7 +242,9 @@ impl<V: Lanes, S: Source<V>> Sums<'_, V, S> {
         if let Some(biases) = self.biases {
             let biases = &biases[first..first + U];
             for u in 0..U {
-                z[u] = [biases[u]; TILE];
+                for s in 0..TILE {
+                    z[u][s] = biases[u];
+                }
             }
         }
         let mut rows = [self.weights; U];
@@ -363,10 +378,9 @@ impl<V: Lanes> Kernel for PullBack<'_, V> {
         let PullBack { deltas, above, weights } = self;
         let units = deltas.len();
         blocks!(V, units, |u, U| {
-            let d = pull_back_block::<V, U>(u, units, &deltas[u..u + U], above, weights);
-            for (delta, d) in deltas[u..u + U].iter_mut().zip(d) {
-                *delta = d;
-            }
+            let mut d = [[V::splat(0.0); TILE]; U];
+            pull_back_block(u, units, &deltas[u..u + U], above, weights, &mut d);
+            write_rows(&mut deltas[u..u + U], &d);
         });
     }
 }
@@ -378,10 +392,10 @@ fn pull_back_block<V: Lanes, const U: usize>(
     slopes: &[Row<V>],
     above: &[Row<V>],
     weights: &[V],
-) -> [Row<V>; U] {
-    let mut sums = [[V::splat(0.0); TILE]; U];
-    for (d, row) in above.iter().zip(weights.chunks_exact(units)) {
-        let w = &row[first..first + U];
+    sums: &mut [Row<V>; U],
+) {
+    for (k, d) in above.iter().enumerate() {
+        let w = &weights[k * units + first..][..U];
         for u in 0..U {
             for s in 0..TILE {
                 sums[u][s] = w[u].mul_add(d[s], sums[u][s]);
@@ -393,17 +407,18 @@ fn pull_back_block<V: Lanes, const U: usize>(
             sums[u][s] = sums[u][s] * slopes[u][s];
         }
     }
-    sums
 }
 
 /// Where gradients go.
 pub trait Sink<V: Lanes> {
+    /// Whether parameters change.
+    const MOVES: bool;
     /// The parameters, in layout order, as far as they have changed.
     fn parameters(&self) -> &[V];
     /// What the sum over this tile begins with for parameter `p`: 0, or the sum over the tiles before.
     fn start(&self, p: usize) -> V;
-    /// Takes the sum.
-    fn take(&mut self, p: usize, gradient: V);
+    /// Takes the sum; gives the parameter as it now is.
+    fn take(&mut self, p: usize, gradient: V) -> V;
 }
 
 /// Where a layer's parameters lie in the layout.
@@ -424,6 +439,8 @@ pub struct Gradients<'a, V, S, K> {
     /// the registers.
     pub above: Option<Above<'a, V>>,
     pub sink: &'a mut K,
+    /// The largest magnitude of all parameters that have changed so far.
+    pub largest: &'a mut V,
 }
 
 /// The layer above the first, whose weights have not changed yet.
@@ -438,8 +455,10 @@ pub struct Above<'a, V> {
 impl<V: Lanes, S: Source<V>, K: Sink<V>> Kernel for Gradients<'_, V, S, K> {
     #[inline(always)]
     fn run(self) {
-        let Gradients { place, deltas, source, above, sink } = self;
+        let Gradients { place, deltas, source, above, sink, largest: result } = self;
         let units = deltas.len();
+        // On its own here it stays in a register; in the sink it would go through memory at every parameter.
+        let mut largest = *result;
         blocks!(V, units, |u, U| {
             let mut d = [[V::splat(0.0); TILE]; U];
             match &above {
@@ -448,17 +467,13 @@ impl<V: Lanes, S: Source<V>, K: Sink<V>> Kernel for Gradients<'_, V, S, K> {
                         Some(w) => &sink.parameters()[w..][..above.deltas.len() * units],
                         None => above.ones,
                     };
-                    d = pull_back_block::<V, U>(u, units, &deltas[u..u + U], above.deltas, weights);
+                    pull_back_block(u, units, &deltas[u..u + U], above.deltas, weights, &mut d);
                 }
-                None => {
-                    let deltas = &deltas[u..u + U];
-                    for u in 0..U {
-                        d[u] = deltas[u];
-                    }
-                }
+                None => write_rows(&mut d, &deltas[u..u + U]),
             }
-            gradients_block::<V, U, _, _>(u, &d, place, source, sink);
+            gradients_block::<V, U, _, _>(u, &d, place, source, sink, &mut largest);
         });
+        *result = largest;
     }
 }
 
@@ -469,6 +484,7 @@ fn gradients_block<V: Lanes, const U: usize, S: Source<V>, K: Sink<V>>(
     place: Place,
     source: S,
     sink: &mut K,
+    largest: &mut V,
 ) {
     let inputs = place.inputs;
     if let Some(w) = place.weights {
@@ -480,7 +496,10 @@ fn gradients_block<V: Lanes, const U: usize, S: Source<V>, K: Sink<V>>(
             }
             source.add_products(i, d, &mut g);
             for u in 0..U {
-                sink.take(at + u * inputs + i, g[u]);
+                let moved = sink.take(at + u * inputs + i, g[u]);
+                if K::MOVES {
+                    *largest = moved.magnitude(*largest);
+                }
             }
         }
     }
@@ -490,7 +509,10 @@ fn gradients_block<V: Lanes, const U: usize, S: Source<V>, K: Sink<V>>(
             for s in 0..TILE {
                 g = g + d[u][s];
             }
-            sink.take(b + first + u, g);
+            let moved = sink.take(b + first + u, g);
+            if K::MOVES {
+                *largest = moved.magnitude(*largest);
+            }
         }
     }
 }

@@ -379,10 +379,9 @@ impl<'a, V: Lanes> Networks<'a, V> {
             is_weight: &self.common.is_weight,
             settings: &self.settings,
             active: V::mask(self.active),
-            largest: V::splat(0.0),
         };
-        all_gradients(self.common, tile, &self.activations, &self.deltas, &self.ones, &mut update);
-        self.largest = update.largest;
+        self.largest =
+            all_gradients(self.common, tile, &self.activations, &self.deltas, &self.ones, &mut update);
     }
 
     /// All measures of the present networks. Leaves the activations of hidden units in `kept`.
@@ -413,7 +412,8 @@ fn weights<'a, V>(layer: &Layer, parameters: &'a [V], ones: &'a [V]) -> &'a [V] 
 }
 
 /// The gradients of a tile, parameter by parameter. A layer's weights may change as their gradients are taken, so the
-/// layer below, whose gradients need them as they were, comes before it.
+/// layer below, whose gradients need them as they were, comes before it. Gives the largest magnitude of any parameter that
+/// changed.
 #[inline(always)]
 fn all_gradients<V: Lanes, K: Sink<V>>(
     common: &Common<'_>,
@@ -422,7 +422,8 @@ fn all_gradients<V: Lanes, K: Sink<V>>(
     deltas: &[Row<V>],
     ones: &[V],
     sink: &mut K,
-) {
+) -> V {
+    let mut largest = V::splat(0.0);
     let Common { layers, first, .. } = common;
     let inputs = common.tiles.inputs(tile);
     for (l, layer) in layers.iter().enumerate() {
@@ -435,16 +436,38 @@ fn all_gradients<V: Lanes, K: Sink<V>>(
                 }
                 None => None,
             };
-            V::call(Gradients { place, deltas: here, source: inputs, above, sink: &mut *sink });
+            V::call(Gradients {
+                place,
+                deltas: here,
+                source: inputs,
+                above,
+                sink: &mut *sink,
+                largest: &mut largest,
+            });
         } else {
             let source = Units(&activations[first[l - 1]..]);
-            V::call(Gradients { place, deltas: here, source, above: None, sink: &mut *sink });
+            V::call(Gradients {
+                place,
+                deltas: here,
+                source,
+                above: None,
+                sink: &mut *sink,
+                largest: &mut largest,
+            });
         }
         if let (true, Some(skip)) = (l + 1 == layers.len(), common.skip) {
             let place = Place { weights: Some(skip), biases: None, inputs: common.program.shape.inputs };
-            V::call(Gradients { place, deltas: here, source: inputs, above: None, sink: &mut *sink });
+            V::call(Gradients {
+                place,
+                deltas: here,
+                source: inputs,
+                above: None,
+                sink: &mut *sink,
+                largest: &mut largest,
+            });
         }
     }
+    largest
 }
 
 /// Gradients are added up, tile by tile.
@@ -456,6 +479,7 @@ struct Total<'a, V> {
 }
 
 impl<V: Lanes> Sink<V> for Total<'_, V> {
+    const MOVES: bool = false;
     #[inline(always)]
     fn parameters(&self) -> &[V] {
         self.parameters
@@ -465,8 +489,9 @@ impl<V: Lanes> Sink<V> for Total<'_, V> {
         if self.first { V::splat(0.0) } else { self.sums[p] }
     }
     #[inline(always)]
-    fn take(&mut self, p: usize, gradient: V) {
+    fn take(&mut self, p: usize, gradient: V) -> V {
         self.sums[p] = gradient;
+        self.parameters[p]
     }
 }
 
@@ -480,11 +505,10 @@ struct Update<'a, V: Lanes, const MOMENTUM: bool, const DECAYS: bool> {
     is_weight: &'a [bool],
     settings: &'a Settings<V>,
     active: V::Mask,
-    /// Magnitude of any parameter after the update.
-    largest: V,
 }
 
 impl<V: Lanes, const MOMENTUM: bool, const DECAYS: bool> Sink<V> for Update<'_, V, MOMENTUM, DECAYS> {
+    const MOVES: bool = true;
     #[inline(always)]
     fn parameters(&self) -> &[V] {
         self.parameters
@@ -494,7 +518,7 @@ impl<V: Lanes, const MOMENTUM: bool, const DECAYS: bool> Sink<V> for Update<'_, 
         if self.first { V::splat(0.0) } else { self.sums[p] }
     }
     #[inline(always)]
-    fn take(&mut self, p: usize, gradient: V) {
+    fn take(&mut self, p: usize, gradient: V) -> V {
         let (w, lr) = (self.parameters[p], self.settings.learning_rate);
         let mut g = gradient;
         if DECAYS && self.is_weight[p] {
@@ -508,8 +532,8 @@ impl<V: Lanes, const MOMENTUM: bool, const DECAYS: bool> Sink<V> for Update<'_, 
             lr.neg_mul_add(g, w)
         };
         let moved = V::select(self.active, moved, w);
-        self.largest = moved.magnitude(self.largest);
         self.parameters[p] = moved;
+        moved
     }
 }
 
