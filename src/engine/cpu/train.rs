@@ -49,7 +49,7 @@ impl<'a> Common<'a> {
             rows,
             skip: program.shape.skip_weights(),
             is_weight: program.shape.is_weight(),
-            classic: is_classic(&program.shape, program.data.samples(), program.loss, program.optimizer),
+            classic: is_classic(&program.shape, program.data.samples(), program.loss),
             layers,
         }
     }
@@ -260,11 +260,25 @@ impl<'a, V: Lanes> Networks<'a, V> {
     /// Takes the classic net from step `from` to step `until`, or to the first that must be looked at; returns which.
     #[inline(always)]
     fn train_classic(&mut self, from: u32, until: u32) -> u32 {
+        match self.common.program.optimizer {
+            Optimizer::Sgd => self.train_classic_by::<false>(from, until),
+            Optimizer::Momentum => self.train_classic_by::<true>(from, until),
+        }
+    }
+
+    #[inline(always)]
+    fn train_classic_by<const MOMENTUM: bool>(&mut self, from: u32, until: u32) -> u32 {
         let Common { program, tiles, .. } = self.common;
         let mut at = from;
-        let Ok(parameters) = <&mut [V; PARAMETERS]>::try_from(&mut self.parameters[..]) else { return from };
-        V::call(Classic {
+        let mut unused = [V::splat(0.0); PARAMETERS];
+        let velocities = if MOMENTUM { &mut self.velocities[..] } else { &mut unused[..] };
+        let (Ok(parameters), Ok(velocities)) = ((&mut self.parameters[..]).try_into(), velocities.try_into())
+        else {
+            return from;
+        };
+        V::call(Classic::<V, MOMENTUM> {
             parameters,
+            velocities,
             inputs: tiles.inputs(0),
             targets: &tiles.targets(0)[0],
             norms: tiles.norms(0),
@@ -272,6 +286,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
             output: program.shape.output,
             loss_norm: program.loss.norm(program.data.y.len()) as f32,
             learning_rate: self.settings.learning_rate,
+            momentum: self.settings.momentum,
             active: self.active,
             unsolved: self.unsolved,
             solved_limit: self.settings.solved_limit,
@@ -607,9 +622,14 @@ mod tests {
     fn the_classic_net_is_the_same_by_either_way() {
         for &activation in Activation::ALL {
             for criterion in [Criterion::Error, Criterion::Loss] {
-                for (loss, stop_when_solved) in [(Loss::Mse, false), (Loss::HalfSse, true)] {
+                for (loss, stop_when_solved, optimizer) in [
+                    (Loss::Mse, false, Optimizer::Sgd),
+                    (Loss::HalfSse, true, Optimizer::Sgd),
+                    (Loss::Mse, true, Optimizer::Momentum),
+                ] {
                     let program = Program {
                         loss,
+                        optimizer,
                         criterion,
                         stop_when_solved,
                         ..nets::boolean(Boolean::Xor, &[2], activation, 300)
