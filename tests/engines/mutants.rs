@@ -47,7 +47,7 @@ mutants! {
     register_does_a_step_too_many: "train_register",
         |source| source.replace("dispatch.target_step), go)", "dispatch.target_step) + 1u, go)"), caught by "steps-counted";
     register_does_a_step_too_few: "train_register",
-        |source| source.replace("go = t < dispatch", "go = t + 1u < dispatch"), caught by "steps-counted";
+        |source| source.replace("dispatch.target_step", "(max(dispatch.target_step, 1u) - 1u)"), caught by "steps-counted";
     register_skips_a_step_but_counts_it: "train_register",
         |source| source.replace("var go = true;", "var go = true; if t == 1u { t = 2u; }"), caught by "optimizers";
     register_solves_a_step_late: "train_register",

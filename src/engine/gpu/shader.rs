@@ -12,8 +12,6 @@ use crate::net::{Activation, Layer, Optimizer};
 const REGISTER_WIDTH: usize = 32;
 /// Parameters × samples up to which samples are written out one by one.
 const UNROLLED: usize = 640;
-/// Pairs of units (× samples, where those are written out) up to which each pair has a variable of its own.
-const PAIRS_WRITTEN_OUT: usize = 2048;
 /// Floats that fit in the 16 KiB of workgroup memory that WebGPU promises, less a number per invocation and
 /// what else lies there.
 const WORKGROUP_FLOATS: usize = 4096 - 256 - 32;
@@ -73,14 +71,6 @@ pub struct Registers {
     pub group: usize,
     /// Networks that an invocation trains.
     pub networks: usize,
-}
-
-impl Registers {
-    /// Whether each pair of units has a variable of its own.
-    fn pairs_written_out(self, program: &Program) -> bool {
-        program.shape.hidden.iter().map(|&units| pairs(units)).sum::<usize>() * self.group
-            <= PAIRS_WRITTEN_OUT
-    }
 }
 
 /// Dimensions of a workgroup kernel.
@@ -161,10 +151,7 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
             ),
             scratch: 0,
             iterations_per_step: 2 * (1 + task as u64),
-            iterations_per_measurement: match dimensions.pairs_written_out(program) {
-                true => 1 + task as u64,
-                false => (1 + task + (samples + 2) * (1 + pair_iterations)) as u64,
-            },
+            iterations_per_measurement: 1 + task as u64,
         });
     }
     let units: usize = shape.layers().iter().map(|layer| layer.outputs).sum();
@@ -374,7 +361,6 @@ fn register_context(program: &Program, dimensions: Registers, decay: bool) -> Va
         decay => decay,
         widest => shape.hidden.iter().max(),
         pairs => pairs,
-        pairs_written_out => dimensions.pairs_written_out(program),
         real => if dimensions.networks == 2 { "vec2f" } else { "f32" },
         word => if dimensions.networks == 2 { "vec2u" } else { "u32" },
         ..common_context(program)

@@ -135,7 +135,7 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let GpuEngine { gpu, options, prepared, spare, .. } = engine;
     let kernel = &prepared[at].kernel;
     let measured = measured_steps(program.steps);
-    // Many measurements of wide layers are too long for one dispatch.
+    // Many measurements on many samples are too long for one dispatch.
     let measurements = kernel.iterations_per_measurement * (measured.len() as u64 + 1);
     let at_each_step = measurements > LOOP_ITERATIONS / 4;
     let measurements = if at_each_step { 2 * kernel.iterations_per_measurement } else { measurements };
