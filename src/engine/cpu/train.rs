@@ -166,7 +166,8 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
         if common.classic && !networks.settings.decays {
             // The last step is a measured one.
             let measured_next = common.measured[classes.len()];
-            t = networks.train_classic(t, measured_next.min(t.next_multiple_of(INTERRUPT_STEPS)));
+            let interruptible = t.checked_next_multiple_of(INTERRUPT_STEPS).unwrap_or(u32::MAX);
+            t = networks.train_classic(t, measured_next.min(interruptible));
         }
     }
     let last = networks.measure(&mut kept, runs.len());
