@@ -84,13 +84,16 @@ fn tanh_(z: Real) -> Unit {
 }
 
 // ln(1 + eᶻ).
-fn softplus_value(z: Real) -> Real {
+fn softplus(z: Real) -> Unit {
     let positive = select(z, Real(0.0), z < Real(0.0));
-    return positive + log1p_unit(exp(-abs(z)));
+    return Unit(positive + log1p_unit(exp(-abs(z))), logistic(z).h);
 }
 
-fn softplus(z: Real) -> Unit {
-    return Unit(softplus_value(z), logistic(z).h);
+// softplus(z) − y·z, a term of the loss bce. The difference comes first: for y = 1 and a large z it is exactly 0, where
+// that of softplus(z) and z would lose the small rest.
+fn bce_term(z: Real, y: Real) -> Real {
+    let positive = select(z, Real(0.0), z < Real(0.0));
+    return fma(-y, z, positive) + log1p_unit(exp(-abs(z)));
 }
 
 fn relu(z: Real) -> Unit {

@@ -111,8 +111,7 @@ fn tanh<V: Lanes>(z: V) -> (V, V) {
     let twice = z.abs() + z.abs();
     let (e_minus_one, e) = exp_neg_minus_one(twice.at_most(V::splat(87.0)));
     let r = (V::splat(2.0) + e_minus_one).reciprocal();
-    let h = -(e_minus_one * r);
-    (h.with_sign(z), V::splat(4.0) * e * r * r)
+    ((e_minus_one * r).with_sign(z), V::splat(4.0) * e * r * r)
 }
 
 /// e^−|z|
@@ -123,7 +122,7 @@ fn exp_neg_abs<V: Lanes>(z: V) -> V {
 
 /// ln(1 + eᶻ).
 #[inline(always)]
-pub fn softplus<V: Lanes>(z: V) -> V {
+fn softplus<V: Lanes>(z: V) -> V {
     z.at_least(V::splat(0.0)) + log1p(exp_neg_abs(z))
 }
 
@@ -166,6 +165,13 @@ fn sin_cos<V: Lanes>(z: V) -> (V, V) {
     let value_negative = V::splat(1.5).less(quadrant);
     let slope_negative = V::differ(quadrant.less(V::splat(0.5)), quadrant.less(V::splat(2.5)));
     (V::select(value_negative, -value, value), V::select(slope_negative, -slope, slope))
+}
+
+/// softplus(z) − y·z, a term of the loss `bce`. The difference comes first: for y = 1 and a large z it is exactly 0, where
+/// that of softplus(z) and z would lose the small rest.
+#[inline(always)]
+pub fn bce_term<V: Lanes>(z: V, y: V) -> V {
+    (z.at_least(V::splat(0.0)) - y * z) + log1p(exp_neg_abs(z))
 }
 
 /// φ(z) and φ'(z).
@@ -217,6 +223,8 @@ mod tests {
         ExpNeg,
         ExpNegMinusOne,
         Reciprocal,
+        /// With y = 1.
+        BceTerm,
     }
 
     struct Apply<'a, V> {
@@ -234,6 +242,7 @@ mod tests {
                     Function::ExpNeg => exp_neg(x),
                     Function::ExpNegMinusOne => exp_neg_minus_one(x).0,
                     Function::Reciprocal => x.reciprocal(),
+                    Function::BceTerm => bce_term(x, V::splat(1.0)),
                 };
                 y.store(numbers);
             }
@@ -296,6 +305,21 @@ mod tests {
         for (on, y) in everywhere(Function::ExpNegMinusOne, &x) {
             let found = worst(&x, &y, |x| (-x).exp_m1(), |_| 2.0);
             assert!(found <= 1.0, "{on}: {found} of the bound");
+        }
+    }
+
+    #[test]
+    fn a_small_loss_of_a_large_logit_is_not_lost() {
+        let x = numbers(-20.0, 60.0);
+        for (on, y) in everywhere(Function::BceTerm, &x) {
+            let exact = |z: f64| (-z.abs()).exp().ln_1p() + (-z).max(0.0);
+            let found = worst(&x, &y, exact, |z| 8.0 + z.abs() / 10.0);
+            assert!(found <= 1.0, "{on}: {found} of the bound");
+            let twin: Vec<f32> = x.iter().map(|&z| (z.max(0.0) + (-z.abs()).exp().ln_1p()) - z).collect();
+            assert!(
+                worst(&x, &twin, exact, |z| 8.0 + z.abs() / 10.0) > 1.0,
+                "the difference taken last passed"
+            );
         }
     }
 

@@ -68,7 +68,7 @@ pub trait Lanes:
     fn at_most(self, ceiling: Self) -> Self;
     /// The greater of |self| and `magnitude`, which is ≥ 0; a NaN in either is greater than all numbers.
     fn magnitude(self, magnitude: Self) -> Self;
-    /// `self` with the sign of `sign`, for self ≥ 0.
+    /// |self| with the sign of `sign`.
     fn with_sign(self, sign: Self) -> Self;
     /// Lanes where self < other; a NaN is never less.
     fn less(self, other: Self) -> Self::Mask;

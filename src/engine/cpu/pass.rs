@@ -9,7 +9,7 @@
     reason = "loops of fixed length over several arrays at once, to be unrolled"
 )]
 
-use super::functions::{activate, softplus};
+use super::functions::{activate, bce_term};
 use super::lanes::{Double, Kernel, Lanes};
 use crate::net::{Activation, Loss};
 use crate::task::Data;
@@ -355,7 +355,7 @@ impl<V: Lanes> Kernel for Errors<'_, V> {
                 if norms[s] != 0.0 {
                     sum = match self.loss {
                         Loss::Mse | Loss::HalfSse => e.mul_add(e, sum),
-                        Loss::Bce => sum + (softplus(self.logits[o][s]) - y * self.logits[o][s]),
+                        Loss::Bce => sum + bce_term(self.logits[o][s], y),
                     };
                     error = e.magnitude(error);
                 }

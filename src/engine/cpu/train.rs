@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::classic::{Classic, PARAMETERS, is_classic};
 use super::lanes::{Lanes, MAX_LANES};
 use super::measure::{Activations, Classes};
+use super::operations_per_step;
 use super::pass::{Above, Activate, Errors, Gradients, Place, PullBack, Row, Sink, Sums, TILE, Tiles, Units};
 use crate::engine::{Criterion, DIVERGED, EngineError, Measured, Program, Run, RunResult, measured_steps};
 use crate::net::{Layer, Loss, Optimizer};
 
-/// Steps between two looks at `interrupted`.
-const INTERRUPT_STEPS: u32 = 4096;
+/// Operations of the formulas between two looks at `interrupted`, per network: some tenths of a second for a block.
+const INTERRUPT_OPERATIONS: f64 = 2e8;
 
 /// What all vectors of a batch have in common.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Common<'a> {
     rows: usize,
     skip: Option<usize>,
     is_weight: Vec<bool>,
+    /// Steps between two looks at `interrupted`.
+    interrupt_steps: u32,
     /// Whether there is a shorter way for most steps.
     classic: bool,
 }
@@ -49,6 +52,7 @@ impl<'a> Common<'a> {
             rows,
             skip: program.shape.skip_weights(),
             is_weight: program.shape.is_weight(),
+            interrupt_steps: (INTERRUPT_OPERATIONS / operations_per_step(program)).clamp(1.0, 4096.0) as u32,
             classic: is_classic(&program.shape, program.data.samples(), program.loss),
             layers,
         }
@@ -148,7 +152,7 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
     let tolerance = networks.settings.symmetry_tolerance;
     let mut t = 0;
     loop {
-        if t % INTERRUPT_STEPS == 0 && common.interrupted.load(Ordering::Relaxed) {
+        if t % common.interrupt_steps == 0 && common.interrupted.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted);
         }
         let look = common.measured.get(classes.len()) == Some(&t);
@@ -166,7 +170,7 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
         if common.classic && !networks.settings.decays {
             // The last step is a measured one.
             let measured_next = common.measured[classes.len()];
-            let interruptible = t.checked_next_multiple_of(INTERRUPT_STEPS).unwrap_or(u32::MAX);
+            let interruptible = t.checked_next_multiple_of(common.interrupt_steps).unwrap_or(u32::MAX);
             t = networks.train_classic(t, measured_next.min(interruptible));
         }
     }

@@ -95,7 +95,10 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn with_sign(self, sign: Self) -> Self {
-        Avx2(unsafe { _mm256_or_ps(self.0, _mm256_and_ps(_mm256_set1_ps(-0.0), sign.0)) })
+        unsafe {
+            let bit = _mm256_set1_ps(-0.0);
+            Avx2(_mm256_or_ps(_mm256_andnot_ps(bit, self.0), _mm256_and_ps(bit, sign.0)))
+        }
     }
     #[inline(always)]
     fn less(self, other: Self) -> Self::Mask {
@@ -232,7 +235,10 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     fn with_sign(self, sign: Self) -> Self {
-        Avx512(unsafe { _mm512_or_ps(self.0, _mm512_and_ps(_mm512_set1_ps(-0.0), sign.0)) })
+        unsafe {
+            let bit = _mm512_set1_ps(-0.0);
+            Avx512(_mm512_or_ps(_mm512_andnot_ps(bit, self.0), _mm512_and_ps(bit, sign.0)))
+        }
     }
     #[inline(always)]
     fn less(self, other: Self) -> Self::Mask {
