@@ -35,7 +35,8 @@ def main():
     for shape in args.shape:
         for backend in args.backend:
             if backend == "torch-func" and importlib.util.find_spec("torch") is None:
-                print(f"SKIPPED {shape} {backend}: PyTorch is not installed (requirements-torch.txt)", file=sys.stderr)
+                why = "PyTorch is not installed; requirements-torch.txt pins it"
+                print(f"SKIPPED {shape} {backend}: {why}", file=sys.stderr)
                 continue
             row, failed = isolated(args, shape, backend)
             rows += row
@@ -98,10 +99,15 @@ def isolated(args, shape, backend):
 
 
 def xla_flags(backend, shape):
+    """What was fastest; `jax_by_hand` says what else was tried."""
+    extra = []
     if backend == "jax-by-hand" and shape != "16-16-1":
         # The loop over steps as one function; with matrix products inside it is slower so.
-        return "--xla_cpu_prefer_vector_width=512 --xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000000"
-    return "--xla_cpu_prefer_vector_width=512"
+        extra.append("xla_cpu_small_while_loop_byte_threshold=100000000")
+    if backend == "jax-by-hand" and shape == "2-16-16-1":
+        extra.append("xla_cpu_use_multi_output_fusion=true")
+    flags = "--xla_cpu_prefer_vector_width=512"
+    return f"{flags} --xla_backend_extra_options={','.join(extra)}" if extra else flags
 
 
 def measure(args):

@@ -1,8 +1,14 @@
 """PyTorch's functional ensembling, as its tutorial has it: `functional_call`, `vmap(grad(loss))` over stacked
 parameters, with `torch.compile` around the update.
 
-Tried, in net-steps per second of processor time on AVX-512 (AMD Zen 4): see README.md. Left to itself, that is without
-`torch.compile`, it is 2 to 9 times as slow; several steps in one compiled call are no faster.
+Tried, in net-steps per second of processor time on AVX-512 (AMD Zen 4), one thread:
+| | 2-2-1 | 2-8-1 | 2-32-1 | 2-16-16-1 | 4-16-1 | 16-16-1 |
+| --- | --- | --- | --- | --- | --- | --- |
+| compiled | 7.0e6 | 2.3e6 | 1.0e6 | 7.5e5 | 9.3e5 | 6.2e4 |
+| not compiled | 2.5e6 | | 4.2e5 | 1.1e5 | 1.2e5 | 1.9e4 |
+Four steps in one compiled call are no faster than one. Chunks: 2-2-1 4.0e6 at 512, 5.8e6 at 8192, 7.0e6 at 32768; 2-8-1
+2.1e6 at 1024, 2.3e6 at 4096; 2-32-1 6.9e5 at 128, 1.0e6 at 512, 9.2e5 at 8192; 2-16-16-1 and 4-16-1 a tenth and a third
+faster at 1024 than at 256; 16-16-1 the same at 64 and 512.
 """
 
 import itertools
@@ -13,7 +19,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-CHUNK = {"2-2-1": 16384, "2-8-1": 4096, "2-32-1": 1024, "2-16-16-1": 512, "4-16-1": 512, "16-16-1": 128}
+CHUNK = {"2-2-1": 32768, "2-8-1": 4096, "2-32-1": 1024, "2-16-16-1": 1024, "4-16-1": 1024, "16-16-1": 128}
 FUNCTION = {"logistic": nn.Sigmoid, "tanh": nn.Tanh, "linear": nn.Identity}
 
 
