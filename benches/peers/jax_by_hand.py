@@ -8,23 +8,27 @@ between its parts; so chunks are small enough for the first level of cache. 16-1
 what lies between runs over blocks of samples. Half of the chunks run on each core, as one host device a core: by
 itself XLA trains on one.
 
-Tried, in net-steps per second of processor time on AVX-512 (AMD Zen 4):
+Tried, in net-steps per second of processor time on AVX-512 (AMD Zen 4), on a machine that did other work as well:
 | | 2-2-1 | 2-8-1 | 2-32-1 | 2-16-16-1 | 4-16-1 |
 | --- | --- | --- | --- | --- | --- |
-| `step`, chunks of 64 (32 for 2-16-16-1): what is used | 1.6e8 | 5.0e7 | 1.25e7 | 4.6e6 | 4.4e6 |
-| the same with XLA's default threshold, the better of chunks of 256 and 1024 | 1.25e8 | 4.0e7 | 9.7e6 | 1.8e6 | 4.2e6 |
-| an array per parameter, samples unrolled too | 1.6e8 | 4.5e7 | 1.1e7 | minutes of compilation | 2.5e6 |
-| an array per parameter, an axis of samples | 1.3e8 | 3.6e7 | 9.2e6 | minutes of compilation | 1.6e6 |
-| sums left to XLA as `sum(axis)` | 2.4e6 | | | 1.7e5 | |
-- chunks of 16 halve the rate; 32, 48, 64 and 96 are within 5 % but for 2-16-16-1, whose weights leave the cache
-- without `xla_cpu_prefer_vector_width=512` a quarter slower
-- `xla_cpu_enable_fast_math`, with and without reciprocals for divisions; multi-output fusion; the old fusion emitters;
-  several steps unrolled: no difference, or slower
-- logistic by `tanh`: a fifth slower; by `rsqrt` squared: half as fast; tanh by `exp`: a fifth slower
-- 16-16-1: 1.9e5 as used. Sums left to XLA 1.1e5; the sums spelled out over all 272 samples 3.1e4 (XLA then computes tanh
-  in each of three places); a product for each unit 6.6e4; no products, blocks of 16 samples in one function 1.3e5;
-  chunks of 16, 32, 48, 80, 96, 128 1.2e5 to 1.4e5; blocks of 34 and 68 samples 1.8e5 and 1.6e5. oneDNN and YNN change nothing
-- one process with a device a core, and two processes: the same
+| `step`, chunks of 64 (2-16-16-1: 32), one function | 1.6e8 | 4.8e7 | 1.3e7 | 4.4e6 | 5.0e6 |
+| and `xla_cpu_use_multi_output_fusion` | 1.5e8 | 4.5e7 | 1.0e7 | 5.4e6 | 1.1e6 |
+| and `xla_cpu_enable_fast_math`, reciprocals for divisions | 1.3e8 | 4.4e7 | 1.3e7 | 4.6e6 | 3.4e6 |
+| but vectors of 256 bits | 1.1e8 | 3.2e7 | 7.6e6 | 3.7e6 | 4.0e6 |
+| step by step, chunks of 256 | 1.2e8 | 3.3e7 | 8.1e6 | 1.2e6 | 3.6e6 |
+| step by step, chunks of 1024 | 7.2e7 | 2.1e7 | 6.0e6 | 7.8e5 | 2.4e6 |
+| step by step, chunks of 4096 | 8.2e7 | 2.4e7 | 5.8e6 | 7.0e5 | 2.2e6 |
+| an array per parameter, samples unrolled too | 1.6e8 | 4.5e7 | 1.1e7 | | 2.5e6 |
+| an array per parameter, an axis of samples | 1.3e8 | 3.6e7 | 9.2e6 | over 100 s to compile | 1.6e6 |
+| sums left to XLA as `sum(axis)`, step by step | 2.4e6 | | | 1.7e5 | |
+- The best of each column is what is used.
+- Chunks of 16 run at half the rate; 32, 48, 64 and 96 are within a tenth, but for 96 with 2-16-16-1 (a third slower).
+- With an array per parameter: four steps unrolled and the old fusion emitters make no difference; logistic by `tanh` a
+  fifth slower, by `rsqrt` squared half as fast. tanh by `exp`: a tenth to a fifth slower.
+- 16-16-1: 1.7e5 to 1.9e5 as used; chunks of 16, 32, 48, 80, 96 and 128 1.2e5 to 1.4e5, blocks of 34 and 68 samples
+  1.8e5 and 1.6e5. Sums over 272 samples left to XLA 1.1e5; spelled out 3.1e4, for XLA then computes tanh in several
+  places; a product for each unit 6.6e4; no products, blocks of 16 samples, one function 1.3e5.
+- One host device a core or one in all: the same per processor time, but only the first keeps all cores busy.
 """
 
 import functools
