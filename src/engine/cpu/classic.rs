@@ -10,7 +10,7 @@
 )]
 
 use super::lanes::{Kernel, Lanes};
-use super::pass::{Inputs, Row, Source, TILE, Units};
+use super::pass::{Inputs, Row, Source, TILE, Units, activate_rows};
 use crate::engine::DIVERGED;
 use crate::net::{Activation, Loss, Readout, Shape};
 
@@ -61,11 +61,11 @@ impl<V: Lanes, const MOMENTUM: bool> Kernel for Classic<'_, V, MOMENTUM> {
             self.inputs.add_weighted(0, [p[0], p[2]], &mut h);
             self.inputs.add_weighted(1, [p[1], p[3]], &mut h);
             let mut slopes = [[zero; TILE]; 2];
-            activate_all(self.hidden, &mut h, &mut slopes);
+            activate_rows(self.hidden, &mut h, &mut slopes);
             let (mut o, mut d) = ([[p[8]; TILE]], [[zero; TILE]]);
             Units(&h).add_weighted(0, [p[6]], &mut o);
             Units(&h).add_weighted(1, [p[7]], &mut o);
-            activate_all(self.output, &mut o, &mut d);
+            activate_rows(self.output, &mut o, &mut d);
 
             let (mut sum, mut error) = (zero, zero);
             for s in 0..TILE {
@@ -149,25 +149,4 @@ fn sum_of<V: Lanes>(row: &Row<V>) -> V {
         sum = sum + row[s];
     }
     sum
-}
-
-/// z → h in place, φ'(z) beside it.
-#[inline(always)]
-fn activate_all<V: Lanes, const U: usize>(
-    activation: Activation,
-    rows: &mut [Row<V>; U],
-    slopes: &mut [Row<V>; U],
-) {
-    macro_rules! each {
-        ($($variant:ident)+) => {
-            match activation {
-                $(Activation::$variant => {
-                    for u in 0..U {
-                        super::pass::activate_row(Activation::$variant, &mut rows[u], &mut slopes[u]);
-                    }
-                })+
-            }
-        };
-    }
-    each!(Logistic Tanh Relu LeakyRelu Elu Softplus Gelu Silu Erf Sin Abs Linear)
 }

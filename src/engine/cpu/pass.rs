@@ -287,26 +287,32 @@ pub struct Activate<'a, V> {
 impl<V: Lanes> Kernel for Activate<'_, V> {
     #[inline(always)]
     fn run(self) {
-        // One loop per function, so that the choice is made once a layer.
-        macro_rules! each {
-            ($($variant:ident)+) => {
-                match self.activation {
-                    $(Activation::$variant => {
-                        for (row, slopes) in self.rows.iter_mut().zip(self.slopes) {
-                            activate_row(Activation::$variant, row, slopes);
-                        }
-                    })+
-                }
-            };
-        }
-        each!(Logistic Tanh Relu LeakyRelu Elu Softplus Gelu Silu Erf Sin Abs Linear)
+        activate_rows(self.activation, self.rows, self.slopes);
     }
+}
+
+/// z → h in place, φ'(z) beside it.
+#[inline(always)]
+pub fn activate_rows<V: Lanes>(activation: Activation, rows: &mut [Row<V>], slopes: &mut [Row<V>]) {
+    // One loop per function, so that the choice is made once a layer.
+    macro_rules! each {
+        ($($variant:ident)+) => {
+            match activation {
+                $(Activation::$variant => {
+                    for (row, slopes) in rows.iter_mut().zip(slopes) {
+                        activate_row(Activation::$variant, row, slopes);
+                    }
+                })+
+            }
+        };
+    }
+    each!(Logistic Tanh Relu LeakyRelu Elu Softplus Gelu Silu Erf Sin Abs Linear)
 }
 
 /// φ and φ' of a row. As many registers as there are go in together: the samples are independent of each other, and a
 /// processor that looks only so far ahead must meet them side by side.
 #[inline(always)]
-pub fn activate_row<V: Lanes>(activation: Activation, row: &mut Row<V>, slopes: &mut Row<V>) {
+fn activate_row<V: Lanes>(activation: Activation, row: &mut Row<V>, slopes: &mut Row<V>) {
     let z = *row;
     if V::UNITS >= 4 {
         let (a, b) = activate(activation, Double(Double(z[0], z[1]), Double(z[2], z[3])));

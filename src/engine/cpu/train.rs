@@ -75,7 +75,7 @@ struct Networks<'a, V: Lanes> {
     ones: Vec<V>,
     /// Δ of momentum.
     velocities: Vec<V>,
-    /// Sums over the tiles that have been seen, where there are several.
+    /// Sums over the tiles that have been seen.
     gradients: Vec<V>,
     /// h of every unit.
     activations: Vec<Row<V>>,
