@@ -36,11 +36,16 @@ fn initial_parameters(criterion: &mut Criterion) {
         let (base, noise) = (format!("init.base={base}"), format!("init.noise={noise}"));
         let plan = plan(&["net.hidden=32", &base, &noise]);
         let program = &plan.programs[0];
-        let draws = program.init.draws(&program.shape);
-        let amounts = plan.run(0).amounts(0);
-        group.throughput(Throughput::Elements(draws.len() as u64));
+        let drawing = program.drawing();
+        let amounts = plan.run(0).amounts();
+        group.throughput(Throughput::Elements(drawing.draws().len() as u64));
         group.bench_function(format!("{base}, {noise}"), |bencher| {
-            bencher.iter(|| init::draw(program.init, &draws, black_box(amounts)).sum::<f32>());
+            let mut parameters = Vec::new();
+            bencher.iter(|| {
+                parameters.clear();
+                drawing.draw(black_box(amounts), &mut parameters);
+                black_box(&parameters);
+            });
         });
     }
     group.finish();
@@ -55,7 +60,7 @@ fn activations(criterion: &mut Criterion) {
     for &activation in Activation::ALL {
         let plan = plan(&["net.hidden=32", "train.steps=100", &format!("net.activation={activation}")]);
         let runs: Vec<_> = (0..64).map(|number| plan.run(number)).collect();
-        let start = Start::Drawn { master: plan.master };
+        let start = Start::Drawn;
         let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
         group.throughput(Throughput::Elements(64 * 100));
         group.bench_function(activation.word(), |bencher| {
@@ -85,7 +90,7 @@ fn csv_rows(criterion: &mut Criterion) {
     let runs: Vec<_> = (0..64).map(|number| plan.run(number)).collect();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| () };
-    let start = Start::Drawn { master: plan.master };
+    let start = Start::Drawn;
     let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
     let trained = CpuEngine::new(Some(1)).and_then(|mut engine| engine.train(&batch, &watch));
     let results = trained.expect("it trains").runs;

@@ -17,7 +17,7 @@ fn train(criterion: &mut Criterion, name: &str, engine: &mut dyn Engine, seeds: 
     };
     let (plan, _) = load("xor-scale", &overrides).expect("the preset is valid");
     let runs: Vec<_> = (0..plan.runs()).map(|number| plan.run(number)).collect();
-    let start = Start::Drawn { master: plan.master };
+    let start = Start::Drawn;
     let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| () };

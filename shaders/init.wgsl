@@ -30,7 +30,8 @@ struct Draw {
     // 1 for weights, 0 for biases
     weight: u32,
     factor: f32,
-    reserved: u32,
+    // 1 for parameters that feed outputs
+    output: u32,
 }
 
 @group(0) @binding(0) var<uniform> init: Init;
@@ -101,7 +102,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         if init.noise == 1u {
             noise = normal(words.x, words.y);
         }
-        let amount = select(run.bias_scale, run.scale * draw.factor, draw.weight == 1u);
+        let scale = select(run.scale_hidden, run.scale_output, draw.output == 1u);
+        let amount = select(run.bias_scale, scale * draw.factor, draw.weight == 1u);
         parameters[at] = base + amount * noise;
     }
     if init.slots == 1u {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use symbreak::engine::gpu::shader::{self, Kind, Target};
 use symbreak::engine::{Criterion, Program};
-use symbreak::net::{Activation, Base, Gain, Init, Loss, Noise, Optimizer, Readout, Shape};
+use symbreak::net::{Activation, Loss, Optimizer, Readout, Shape};
 use symbreak::task::{Boolean, Data, Encoding};
 
 /// A program and what it is called.
@@ -31,16 +31,7 @@ impl Case {
         };
         let widths: Vec<_> =
             [shape.inputs].iter().chain(hidden).chain([&shape.outputs]).map(usize::to_string).collect();
-        let program = Program {
-            shape,
-            data: Arc::new(data),
-            loss: Loss::Mse,
-            optimizer: Optimizer::Sgd,
-            init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
-            steps: 1000,
-            stop_when_solved: false,
-            criterion: Criterion::Error,
-        };
+        let program = Program { steps: 1000, ..Program::new(shape, Arc::new(data)) };
         Case { name: widths.join("-"), program }
     }
 

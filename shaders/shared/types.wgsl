@@ -13,7 +13,8 @@ const SUSPECT = 0x6FA18F08u;
 struct Run {
     seed: vec2u,
     base_value: f32,
-    scale: f32,
+    scale_hidden: f32,
+    scale_output: f32,
     bias_scale: f32,
     learning_rate: f32,
     momentum: f32,
@@ -21,7 +22,6 @@ struct Run {
     solved_limit: f32,
     symmetry_tolerance: f32,
     trace_slot: u32,
-    reserved: u32,
 }
 
 // How far one run has come.

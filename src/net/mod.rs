@@ -5,6 +5,7 @@
 pub mod activation;
 pub mod init;
 pub mod loss;
+pub mod noise;
 pub mod optimizer;
 pub mod philox;
 pub mod shape;
@@ -12,6 +13,7 @@ pub mod shape;
 pub use activation::Activation;
 pub use init::{Base, Gain, Init, Noise};
 pub use loss::Loss;
+pub use noise::NoiseKinds;
 pub use optimizer::Optimizer;
 pub use shape::{Layer, Readout, Shape};
 

@@ -18,6 +18,16 @@ pub enum Stream {
     Inputs = 4,
     /// Its targets: (sample, output).
     Targets = 5,
+    /// Which units drop out.
+    Dropout = 6,
+    /// Noise on gradients.
+    Gradient = 7,
+    /// Noise on inputs during training.
+    Input = 8,
+    /// Which connections are missing.
+    Mask = 9,
+    /// The order of samples in each epoch.
+    Order = 10,
 }
 
 const ROUND_A: u32 = 0xD251_1F53;

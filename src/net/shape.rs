@@ -107,6 +107,21 @@ impl Shape {
         weight
     }
 
+    /// Which parameters feed the output (the rest feed hidden units), in layout order. Skip weights do.
+    pub fn feeds_output(&self) -> Vec<bool> {
+        let mut output = vec![true; self.parameters()];
+        let layers = self.layers();
+        for layer in &layers[..layers.len() - 1] {
+            if let Some(w) = layer.weights {
+                output[w..w + layer.outputs * layer.inputs].fill(false);
+            }
+            if let Some(b) = layer.biases {
+                output[b..b + layer.outputs].fill(false);
+            }
+        }
+        output
+    }
+
     /// The name of every parameter, in layout order: `hidden1.weight[0][1]`, `output.bias[0]`, `skip[0][1]`.
     pub fn parameter_names(&self) -> Vec<String> {
         let mut names = Vec::with_capacity(self.parameters());
@@ -181,6 +196,9 @@ mod tests {
                 assert_eq!(names.len(), shape.parameters());
                 for (name, weight) in names.iter().zip(shape.is_weight()) {
                     assert_eq!(name.contains("bias"), !weight, "{name}");
+                }
+                for (name, output) in names.iter().zip(shape.feeds_output()) {
+                    assert_eq!(name.starts_with("hidden"), !output, "{name}");
                 }
                 if let Some(s) = shape.skip_weights() {
                     assert_eq!(names[s], "skip[0][0]");

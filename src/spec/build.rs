@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::engine::{Criterion, Program, Run};
-use crate::net::{Activation, Base, Init, Loss, Optimizer, Readout, Shape};
+use crate::net::{Activation, Base, Init, Loss, NoiseKinds, Optimizer, Readout, Shape};
 use crate::task::{Boolean, Data, Dataset, Encoding};
 
 use super::document::{Given, Sweep};
 use super::error::{Place, SpecError, Warning};
 use super::key::{self, KEYS, Key, Kind, Spec};
 use super::range::MAX_CELLS;
-use super::{Cell, Plan, Value};
+use super::{Cell, Plan, Value, points};
 
 /// Largest network; beyond this one run's memory is no longer small.
 const MAX_PARAMETERS: usize = 1_000_000;
@@ -50,15 +50,18 @@ pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), Sp
         for (sweep, value) in given.sweeps.iter().zip(&values) {
             sweep.key.set(&mut spec, value);
         }
-        let program = programs.index_of(&spec).map_err(|(key, message)| SpecError {
+        let error = |(key, message): (&str, String)| SpecError {
             key: Some(key.to_string()),
             place: places.get(key).map(|&place| place.clone()),
             message: message + &in_cell(&given.sweeps, &values),
-        })?;
+        };
+        let program = programs.index_of(&spec).map_err(error)?;
+        let (point, point_a_seed) = programs.add_points(program, &spec).map_err(error)?;
         unused.retain(|key| !(key.used)(&spec));
         rounded_away += usize::from(is_rounded_away(&spec));
         unreachable += usize::from(is_unreachable(&spec));
-        cells.push(Cell { values, program, settings: settings(&spec) });
+        let settings = Run { point, ..settings(&spec) };
+        cells.push(Cell { values, program, settings, point_a_seed });
     }
 
     let mut warnings: Vec<Warning> = unused
@@ -79,7 +82,7 @@ pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), Sp
         resolved: resolved(&base, &given.sweeps),
         swept: given.sweeps.iter().map(|sweep| sweep.key.name.to_string()).collect(),
         cells,
-        programs: programs.all,
+        programs: programs.finished(),
         seeds: base.seeds,
         master: base.seed,
         name,
@@ -145,13 +148,27 @@ fn in_cell(sweeps: &[Sweep], values: &[Value]) -> String {
 
 fn settings(spec: &Spec) -> Run {
     Run {
+        master: spec.seed,
         seed: 0,
+        point: 0,
         base_value: spec.base_value,
         scale: spec.scale,
+        scale_hidden: spec.scale_hidden,
+        scale_output: spec.scale_output,
         bias_scale: spec.resolved_bias_scale(),
         lr: spec.lr,
+        lr_hidden: spec.lr_hidden,
+        lr_output: spec.lr_output,
         momentum: spec.momentum,
+        beta1: spec.beta1,
+        beta2: spec.beta2,
+        rho: spec.rho,
+        epsilon: spec.epsilon,
         weight_decay: spec.weight_decay,
+        dropout: spec.dropout,
+        gradient_noise: spec.gradient_noise,
+        input_noise: spec.input_noise,
+        mask: spec.mask,
         solved_limit: spec.solved_loss.unwrap_or(spec.solved_tolerance),
         symmetry_tolerance: spec.symmetry_tolerance,
         traced: false,
@@ -209,12 +226,30 @@ impl DataKey {
 }
 
 /// What tells one program from another; the first is the index of the task.
-type ProgramKey = (usize, Shape, Loss, Optimizer, Init, u32, bool, Criterion);
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ProgramKey {
+    task: usize,
+    shape: Shape,
+    loss: Loss,
+    optimizer: Optimizer,
+    batch: Option<u32>,
+    noise: NoiseKinds,
+    init: Init,
+    /// Whether base points are given.
+    points: bool,
+    steps: u32,
+    stop_when_solved: bool,
+    criterion: Criterion,
+}
 
 /// The distinct programs and tasks of the cells.
 #[derive(Default)]
 struct Programs {
     all: Vec<Program>,
+    /// The base points of each, `[point][parameter]`.
+    points: Vec<Vec<f32>>,
+    /// Those of `init.values`, once they are read.
+    given: Option<Vec<Vec<f32>>>,
     by_key: HashMap<ProgramKey, usize>,
     tasks: Vec<Arc<Data>>,
     task_by_key: HashMap<DataKey, usize>,
@@ -232,6 +267,10 @@ impl Programs {
                 "train.loss",
                 format!("\"bce\" needs net.output = \"logistic\", but that is \"{output}\""),
             ));
+        }
+        if (spec.loss == Loss::CrossEntropy) != spec.softmax {
+            let message = "\"cross-entropy\" and net.output = \"softmax\" go together only";
+            return Err((if spec.softmax { "net.output" } else { "train.loss" }, message.to_string()));
         }
         if spec.readout == Readout::Sum && spec.hidden.is_empty() {
             return Err(("net.readout", "\"sum\" needs a hidden layer, but net.hidden has none".to_string()));
@@ -255,16 +294,26 @@ impl Programs {
         };
         let init = Init { base: spec.base, noise: spec.noise, gain: spec.gain };
         let criterion = if spec.solved_loss.is_some() { Criterion::Loss } else { Criterion::Error };
-        let key = (
+        let noise = NoiseKinds {
+            dropout: spec.dropout > 0.0 && !spec.hidden.is_empty(),
+            gradient: spec.gradient_noise > 0.0,
+            input: spec.input_noise > 0.0,
+            mask: spec.mask > 0.0,
+        };
+        let key = ProgramKey {
             task,
-            shape.clone(),
-            spec.loss,
-            spec.optimizer,
+            shape: shape.clone(),
+            loss: spec.loss,
+            optimizer: spec.optimizer,
+            // A batch of all samples is the whole task.
+            batch: spec.batch.filter(|&batch| (batch as usize) < data.samples()),
+            noise,
             init,
-            spec.steps,
-            spec.stop_when_solved,
+            points: spec.values.is_some(),
+            steps: spec.steps,
+            stop_when_solved: spec.stop_when_solved,
             criterion,
-        );
+        };
         if let Some(&index) = self.by_key.get(&key) {
             return Ok(index);
         }
@@ -281,13 +330,66 @@ impl Programs {
             data: Arc::clone(data),
             loss: spec.loss,
             optimizer: spec.optimizer,
+            batch: key.batch,
+            noise,
             init,
+            points: None,
+            test: None,
             steps: spec.steps,
             stop_when_solved: spec.stop_when_solved,
             criterion,
         });
+        self.points.push(Vec::new());
         self.by_key.insert(key, self.all.len() - 1);
         Ok(self.all.len() - 1)
+    }
+
+    /// Adds the base points of a cell to those of its program; gives the number of the first, and whether each seed has
+    /// one of its own.
+    fn add_points(&mut self, program: usize, spec: &Spec) -> Result<(u32, bool), (&'static str, String)> {
+        let Some(values) = &spec.values else { return Ok((0, false)) };
+        let given = match self.given.take() {
+            Some(given) => given,
+            None => points::read(values).map_err(|why| ("init.values", why))?,
+        };
+        let given = self.given.insert(given);
+        let count = self.all[program].shape.parameters();
+        if let Some(point) = given.iter().find(|point| point.len() != count) {
+            let message = format!("{} values, but the network has {count} parameters", point.len());
+            return Err(("init.values", message));
+        }
+        let a_seed = given.len() > 1;
+        if a_seed && (given.len() as u64) < spec.seeds {
+            let message =
+                format!("{} points for {} seeds; give one for all or one a seed", given.len(), spec.seeds);
+            return Err(("init.values", message));
+        }
+        if let Some(entry) = spec.entries.keys().find(|&&entry| entry >= count) {
+            let message = format!("init.value.{entry} is beyond the {count} parameters of the network");
+            return Err(("init.values", message));
+        }
+        let points = &mut self.points[program];
+        let first = points.len() / count;
+        for point in given.iter() {
+            let at = points.len();
+            points.extend(point);
+            for (&entry, &x) in &spec.entries {
+                points[at + entry] = x as f32;
+            }
+        }
+        if points.len() / count > u32::MAX as usize {
+            return Err(("init.values", "more base points than 32 bits can count".to_string()));
+        }
+        Ok((first as u32, a_seed))
+    }
+
+    /// All programs, with their points.
+    fn finished(self) -> Vec<Program> {
+        let with_points = |(program, points): (Program, Vec<f32>)| Program {
+            points: (!points.is_empty()).then(|| Arc::new(points)),
+            ..program
+        };
+        self.all.into_iter().zip(self.points).map(with_points).collect()
     }
 }
 
@@ -302,7 +404,7 @@ fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
             });
             document.insert("sweep".to_string(), Json::Object(ranges.collect()));
         }
-        let Some(value) = (key.get)(base).filter(|_| !is_swept(key)) else { continue };
+        let Some(value) = key.get(base).filter(|_| !is_swept(key)) else { continue };
         let json =
             if matches!(key.kind, Kind::Widths) { base.hidden.clone().into() } else { Json::from(&value) };
         if key.table().is_empty() {
@@ -311,6 +413,11 @@ fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
             let table = document.entry(key.table()).or_insert_with(|| Json::Object(Map::new()));
             table[key.leaf()] = json;
         }
+    }
+    if !base.entries.is_empty() {
+        let entries = base.entries.iter().filter(|(entry, _)| !is_swept(key::entry(**entry)));
+        let entries: Map<_, _> = entries.map(|(n, x)| (n.to_string(), Json::from(*x))).collect();
+        document.entry("init").or_insert_with(|| Json::Object(Map::new()))["value"] = entries.into();
     }
     Json::Object(document)
 }

@@ -72,13 +72,17 @@ impl Given {
             match value {
                 DeValue::Table(table) if TABLES.contains(&name.as_str()) => {
                     for entry in entries(table, &format!("{name}."), &source) {
-                        given.fix_entry(&entry)?;
+                        match entry.value {
+                            DeValue::Table(single) if entry.name == "init.value" => {
+                                for entry in entries(single, "init.value.", &source) {
+                                    given.fix_entry(&entry)?;
+                                }
+                            }
+                            _ => given.fix_entry(&entry)?,
+                        }
                     }
                 }
                 DeValue::Table(table) if name == "sweep" => given.sweep_table(table, &source)?,
-                _ if name == "noise" => {
-                    return Err(SpecError::of("noise", place, "noise during training is not yet supported"));
-                }
                 _ if name == "sweep" || TABLES.contains(&name.as_str()) => {
                     let found = raw(value);
                     let message = format!("expected a table, found {}", found.found());
@@ -113,7 +117,15 @@ impl Given {
         for (name, value) in table.iter() {
             match value.get_ref() {
                 DeValue::Table(inner) if TABLES.contains(&name.get_ref().as_ref()) => {
-                    flat.extend(inner.iter().map(|(leaf, value)| (join(name, leaf), leaf, value)));
+                    for (leaf, value) in inner {
+                        match value.get_ref() {
+                            DeValue::Table(single) if join(name, leaf) == "init.value" => {
+                                let entry = |n: &Spanned<_>| format!("init.value.{}", n.get_ref());
+                                flat.extend(single.iter().map(|(n, value)| (entry(n), n, value)));
+                            }
+                            _ => flat.push((join(name, leaf), leaf, value)),
+                        }
+                    }
                 }
                 _ => flat.push((name.get_ref().to_string(), name, value)),
             }

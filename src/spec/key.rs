@@ -1,6 +1,9 @@
 //! Every key of a spec in one table: what it accepts, where it lives in the [`Spec`], and who uses it. Parsing,
 //! flags, sweeps, messages and the resolved spec all come from here, so a new key is one new entry.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use crate::net::{Activation, Base, Gain, Loss, Noise, Optimizer, Readout};
 use crate::task::{Boolean, Dataset, Encoding};
 
@@ -23,7 +26,9 @@ pub(super) struct Spec {
     pub targets: Encoding,
     pub hidden: Vec<usize>,
     pub activation: Activation,
+    /// Of the units: linear under a softmax, whose part is the loss's.
     pub output: Activation,
+    pub softmax: bool,
     pub readout: Readout,
     pub bias: bool,
     pub skip: bool,
@@ -32,18 +37,31 @@ pub(super) struct Spec {
     pub noise: Noise,
     pub gain: Gain,
     pub scale: f64,
+    pub scale_hidden: f64,
+    pub scale_output: f64,
     pub bias_scale: Option<f64>,
+    pub values: Option<Values>,
+    /// Entries of `values` that are given on their own.
+    pub entries: BTreeMap<usize, f64>,
     pub loss: Loss,
     pub optimizer: Optimizer,
     pub lr: f64,
+    pub lr_hidden: f64,
+    pub lr_output: f64,
     pub momentum: f64,
     pub beta1: f64,
     pub beta2: f64,
     pub rho: f64,
     pub epsilon: f64,
     pub weight_decay: f64,
+    /// `None`: full.
+    pub batch: Option<u32>,
     pub steps: u32,
     pub stop_when_solved: bool,
+    pub dropout: f64,
+    pub gradient_noise: f64,
+    pub input_noise: f64,
+    pub mask: f64,
     pub solved_tolerance: f64,
     pub solved_loss: Option<f64>,
     pub symmetry_tolerance: f64,
@@ -68,6 +86,7 @@ impl Default for Spec {
             hidden: vec![2],
             activation: Activation::Logistic,
             output: Activation::Logistic,
+            softmax: false,
             readout: Readout::Trained,
             bias: true,
             skip: false,
@@ -76,18 +95,29 @@ impl Default for Spec {
             noise: Noise::Uniform,
             gain: Gain::None,
             scale: 1.0,
+            scale_hidden: 1.0,
+            scale_output: 1.0,
             bias_scale: None,
+            values: None,
+            entries: BTreeMap::new(),
             loss: Loss::Mse,
             optimizer: Optimizer::Sgd,
             lr: 0.5,
+            lr_hidden: 1.0,
+            lr_output: 1.0,
             momentum: 0.9,
             beta1: 0.9,
             beta2: 0.999,
             rho: 0.9,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            batch: None,
             steps: 10_000,
             stop_when_solved: false,
+            dropout: 0.0,
+            gradient_noise: 0.0,
+            input_noise: 0.0,
+            mask: 0.0,
             solved_tolerance: 0.4,
             solved_loss: None,
             symmetry_tolerance: 0.1,
@@ -95,6 +125,15 @@ impl Default for Spec {
             seed: 0,
         }
     }
+}
+
+/// `init.values`: where the base point comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Values {
+    /// One number a parameter, in layout order.
+    Numbers(Vec<f64>),
+    /// An npy file of one point, or of one a seed.
+    File(String),
 }
 
 impl Spec {
@@ -154,8 +193,10 @@ pub(super) enum Kind {
     },
     /// Widths of the hidden layers.
     Widths,
-    /// `"full"`; numbers are not built yet.
+    /// `"full"` or a number of samples.
     Batch,
+    /// A list of numbers, or the path of a file.
+    Values,
     /// Any text.
     Text,
     /// A text that names a folder.
@@ -189,6 +230,7 @@ impl Kind {
                 "widths from 1 to 1000000: [8, 8] or \"8x8\", [] or \"none\" for no hidden layer".to_string()
             }
             Kind::Batch => "\"full\" or a whole number from 1 up".to_string(),
+            Kind::Values => "a list of numbers, or the path of an npy file".to_string(),
             Kind::Text => "a text".to_string(),
             Kind::Name => "a plain folder name".to_string(),
         }
@@ -227,9 +269,20 @@ impl Kind {
             }
             (Kind::Widths, _) => read_widths(raw).ok_or_else(wrong),
             (Kind::Batch, Raw::Text(word)) if word == "full" => Ok(Value::Word(word.clone())),
-            (Kind::Batch, Raw::Integer(1..)) => {
-                Err("minibatches are not yet supported; use \"full\"".to_string())
+            (Kind::Batch, Raw::Integer(n @ 1..)) => {
+                u32::try_from(*n).map(|n| Value::Integer(n.into())).map_err(|_| wrong())
             }
+            (Kind::Values, Raw::List(items)) if !items.is_empty() => {
+                let number = |item: &Raw| match item {
+                    Raw::Integer(n) => Some(*n as f64),
+                    Raw::Number(x) => Some(*x),
+                    _ => None,
+                };
+                let numbers: Option<Vec<f64>> = items.iter().map(number).collect();
+                let numbers = numbers.filter(|all| all.iter().all(|x| x.abs() <= LARGEST));
+                numbers.map(Value::Numbers).ok_or_else(wrong)
+            }
+            (Kind::Values, Raw::Text(path)) => Ok(Value::Word(path.clone())),
             (Kind::Text, Raw::Text(text)) => Ok(Value::Word(text.clone())),
             (Kind::Name, Raw::Text(name)) => match check_name(name) {
                 Ok(()) => Ok(Value::Word(name.clone())),
@@ -258,6 +311,16 @@ impl Kind {
                 _ => word,
             },
             Kind::Flag => text.parse().map_or(word, Raw::Flag),
+            Kind::Values => {
+                let list = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+                let numbers = list.map(|list| list.split(',').map(|x| x.trim().parse()).collect());
+                match numbers {
+                    Some(Ok::<Vec<f64>, _>(numbers)) => {
+                        Raw::List(numbers.into_iter().map(Raw::Number).collect())
+                    }
+                    _ => word,
+                }
+            }
             _ => word,
         }
     }
@@ -334,7 +397,9 @@ pub(super) struct Key {
     /// Stores a value that `kind` accepted; `None` if it is of another kind.
     set: fn(&mut Spec, &Value) -> Option<()>,
     /// Reads it back; `None` where it has no value.
-    pub get: fn(&Spec) -> Option<Value>,
+    get: fn(&Spec) -> Option<Value>,
+    /// Of `init.value.N`, N.
+    entry: Option<usize>,
     /// Whether a cell makes use of it.
     pub used: fn(&Spec) -> bool,
     /// What would use it, or what decides instead.
@@ -350,7 +415,7 @@ impl Key {
         set: fn(&mut Spec, &Value) -> Option<()>,
         get: fn(&Spec) -> Option<Value>,
     ) -> Key {
-        Key { name, kind, set, get, used: |_| true, unused_because: "", sweepable: true }
+        Key { name, kind, set, get, entry: None, used: |_| true, unused_because: "", sweepable: true }
     }
 
     const fn used_if(self, used: fn(&Spec) -> bool, otherwise: &'static str) -> Key {
@@ -363,8 +428,20 @@ impl Key {
 
     /// Stores a value that [`Kind::read`] of this key has returned.
     pub fn set(&self, spec: &mut Spec, value: &Value) {
+        if let (Some(entry), Some(x)) = (self.entry, value.as_number()) {
+            spec.entries.insert(entry, x);
+            return;
+        }
         // Proof: values come from `kind.read` only, and a test sets every kind of value of every key.
         (self.set)(spec, value).unwrap_or_else(|| panic!("{} was read as {value:?}", self.name));
+    }
+
+    /// Reads it back; `None` where it has no value.
+    pub fn get(&self, spec: &Spec) -> Option<Value> {
+        match self.entry {
+            Some(entry) => spec.entries.get(&entry).copied().and_then(number),
+            None => (self.get)(spec),
+        }
     }
 
     /// The part of the name before the dot; empty for `name`.
@@ -495,9 +572,14 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
     Key::new(
         "net.output",
-        words(Activation::WORDS),
-        |s, v| v.as_word().and_then(Activation::from_word).map(|w| s.output = w),
-        |s| word(s.output.word()),
+        words(OUTPUTS),
+        |s, v| {
+            let word = v.as_word()?;
+            s.softmax = word == SOFTMAX;
+            s.output = if s.softmax { Activation::Linear } else { Activation::from_word(word)? };
+            Some(())
+        },
+        |s| word(if s.softmax { SOFTMAX } else { s.output.word() }),
     ),
     Key::new(
         "net.readout",
@@ -522,14 +604,18 @@ pub(super) static KEYS: &[Key] = &[
         words(Base::WORDS),
         |s, v| v.as_word().and_then(Base::from_word).map(|w| s.base = w),
         |s| word(s.base.word()),
-    ),
+    )
+    .used_if(|s| s.values.is_none(), "init.values is the base point instead"),
     Key::new(
         "init.base_value",
         SIGNED,
         |s, v| v.as_number().map(|x| s.base_value = x),
         |s| number(s.base_value),
     )
-    .used_if(|s| s.base != Base::Zero, "only init.base = \"constant\" and \"copies\" do"),
+    .used_if(
+        |s| s.base != Base::Zero && s.values.is_none(),
+        "only init.base = \"constant\" and \"copies\" without init.values do",
+    ),
     Key::new(
         "init.noise",
         words(Noise::WORDS),
@@ -544,12 +630,41 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new("init.scale", AMOUNT, |s, v| v.as_number().map(|x| s.scale = x), |s| number(s.scale)),
     Key::new(
+        "init.scale_hidden",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.scale_hidden = x),
+        |s| number(s.scale_hidden),
+    )
+    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
+    Key::new(
+        "init.scale_output",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.scale_output = x),
+        |s| number(s.scale_output),
+    ),
+    Key::new(
         "init.bias_scale",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.bias_scale = Some(x)),
         |s| s.bias_scale.and_then(number),
     )
     .used_if(|s| s.bias, "only net.bias = true does"),
+    Key::new(
+        "init.values",
+        Kind::Values,
+        |s, v| {
+            s.values = Some(match v {
+                Value::Numbers(numbers) => Values::Numbers(numbers.clone()),
+                _ => Values::File(v.as_word()?.to_string()),
+            });
+            Some(())
+        },
+        |s| match s.values.as_ref()? {
+            Values::Numbers(numbers) => Some(Value::Numbers(numbers.clone())),
+            Values::File(path) => word(path),
+        },
+    )
+    .not_sweepable(),
     Key::new(
         "train.loss",
         words(Loss::WORDS),
@@ -558,28 +673,44 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "train.optimizer",
-        Kind::Word { words: Optimizer::WORDS, later: &["nesterov", "rmsprop", "adam"] },
+        words(Optimizer::WORDS),
         |s, v| v.as_word().and_then(Optimizer::from_word).map(|w| s.optimizer = w),
         |s| word(s.optimizer.word()),
     ),
     Key::new("train.lr", AMOUNT, |s, v| v.as_number().map(|x| s.lr = x), |s| number(s.lr)),
+    Key::new(
+        "train.lr_hidden",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.lr_hidden = x),
+        |s| number(s.lr_hidden),
+    )
+    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
+    Key::new(
+        "train.lr_output",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.lr_output = x),
+        |s| number(s.lr_output),
+    ),
     Key::new(
         "train.momentum",
         FRACTION,
         |s, v| v.as_number().map(|x| s.momentum = x),
         |s| number(s.momentum),
     )
-    .used_if(|s| s.optimizer == Optimizer::Momentum, "only train.optimizer = \"momentum\" does"),
+    .used_if(
+        |s| matches!(s.optimizer, Optimizer::Momentum | Optimizer::Nesterov),
+        "only train.optimizer = \"momentum\" and \"nesterov\" do",
+    ),
     Key::new("train.beta1", FRACTION, |s, v| v.as_number().map(|x| s.beta1 = x), |s| number(s.beta1))
-        .used_if(|_| false, "only train.optimizer = \"adam\" does, which is not yet supported"),
+        .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does"),
     Key::new("train.beta2", FRACTION, |s, v| v.as_number().map(|x| s.beta2 = x), |s| number(s.beta2))
-        .used_if(|_| false, "only train.optimizer = \"adam\" does, which is not yet supported"),
+        .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does"),
     Key::new("train.rho", FRACTION, |s, v| v.as_number().map(|x| s.rho = x), |s| number(s.rho))
-        .used_if(|_| false, "only train.optimizer = \"rmsprop\" does, which is not yet supported"),
+        .used_if(|s| s.optimizer == Optimizer::Rmsprop, "only train.optimizer = \"rmsprop\" does"),
     Key::new("train.epsilon", AMOUNT, |s, v| v.as_number().map(|x| s.epsilon = x), |s| number(s.epsilon))
         .used_if(
-            |_| false,
-            "only train.optimizer = \"adam\" and \"rmsprop\" do, which are not yet supported",
+            |s| matches!(s.optimizer, Optimizer::Adam | Optimizer::Rmsprop),
+            "only train.optimizer = \"adam\" and \"rmsprop\" do",
         ),
     Key::new(
         "train.weight_decay",
@@ -587,7 +718,15 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_number().map(|x| s.weight_decay = x),
         |s| number(s.weight_decay),
     ),
-    Key::new("train.batch", Kind::Batch, |_, v| v.as_word().map(|_| ()), |_| word("full")),
+    Key::new(
+        "train.batch",
+        Kind::Batch,
+        |s, v| {
+            s.batch = if v.as_word().is_some() { None } else { Some(v.as_integer()? as u32) };
+            Some(())
+        },
+        |s| s.batch.map_or_else(|| word("full"), |n| integer(n.into())),
+    ),
     Key::new(
         "train.steps",
         // Engines count steps in u32 and need one number more for "never".
@@ -601,6 +740,21 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_word().map(|w| s.stop_when_solved = w == "solved"),
         |s| word(if s.stop_when_solved { "solved" } else { "never" }),
     ),
+    Key::new("noise.dropout", FRACTION, |s, v| v.as_number().map(|x| s.dropout = x), |s| number(s.dropout))
+        .used_if(|s| !s.hidden.is_empty(), "only hidden units drop out"),
+    Key::new(
+        "noise.gradient",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.gradient_noise = x),
+        |s| number(s.gradient_noise),
+    ),
+    Key::new(
+        "noise.input",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.input_noise = x),
+        |s| number(s.input_noise),
+    ),
+    Key::new("noise.mask", FRACTION, |s, v| v.as_number().map(|x| s.mask = x), |s| number(s.mask)),
     Key::new(
         "criteria.solved_tolerance",
         AMOUNT,
@@ -638,7 +792,41 @@ pub(super) static KEYS: &[Key] = &[
 ];
 
 /// The tables of a spec that hold keys, in the order of the documentation.
-pub(super) const TABLES: &[&str] = &["task", "net", "init", "train", "criteria", "runs"];
+pub(super) const TABLES: &[&str] = &["task", "net", "init", "train", "noise", "criteria", "runs"];
+
+/// The word for outputs that are e to the logits over their sum.
+const SOFTMAX: &str = "softmax";
+
+/// What `net.output` takes.
+const OUTPUTS: &[&str] = &[
+    "logistic",
+    "tanh",
+    "relu",
+    "leaky-relu",
+    "elu",
+    "softplus",
+    "gelu",
+    "silu",
+    "erf",
+    "sin",
+    "abs",
+    "linear",
+    SOFTMAX,
+];
+
+/// The key of one entry of `init.values`.
+pub(super) fn entry(n: usize) -> &'static Key {
+    // A spec names a few of them, and each is made once.
+    static MADE: Mutex<BTreeMap<usize, &'static Key>> = Mutex::new(BTreeMap::new());
+    // A map is whole whenever its lock is free, whatever became of who held it.
+    let mut made = MADE.lock().unwrap_or_else(|broken| broken.into_inner());
+    made.entry(n).or_insert_with(|| {
+        let name = Box::leak(format!("init.value.{n}").into_boxed_str());
+        let key = Key::new(name, SIGNED, |_, _| None, |_| None);
+        let key = key.used_if(|s| s.values.is_some(), "only init.values has entries");
+        Box::leak(Box::new(Key { entry: Some(n), ..key }))
+    })
+}
 
 /// The key of that dotted name, or a message that says what it may have been meant to be.
 pub(super) fn find(name: &str) -> Result<&'static Key, String> {
@@ -646,8 +834,12 @@ pub(super) fn find(name: &str) -> Result<&'static Key, String> {
         return Ok(key);
     }
     let (table, leaf) = name.rsplit_once('.').unwrap_or(("", name));
-    if leaf == "dropout" || table == "noise" {
-        return Err("dropout and other noise during training are not yet supported".into());
+    if table == "init.value" {
+        let plain = leaf.len() <= 7 && leaf.bytes().all(|byte| byte.is_ascii_digit()) && !leaf.is_empty();
+        return match leaf.parse() {
+            Ok(n) if plain && leaf == format!("{n}") => Ok(entry(n)),
+            _ => Err("expected init.value.N, N the number of a parameter, counted from 0".to_string()),
+        };
     }
     let near = nearest(name, KEYS.iter().map(|key| key.name))
         // The right name in the wrong table, or in none.
@@ -677,7 +869,8 @@ mod tests {
             Kind::Flag => vec![Value::Flag(true), Value::Flag(false)],
             Kind::Word { words, .. } => words.iter().map(|w| Value::Word(w.to_string())).collect(),
             Kind::Widths => ["none", "2", "8x8"].map(|w| Value::Word(w.to_string())).to_vec(),
-            Kind::Batch => vec![Value::Word("full".to_string())],
+            Kind::Batch => vec![Value::Integer(3), Value::Word("full".to_string())],
+            Kind::Values => vec![Value::Numbers(vec![1.0, -0.5]), Value::Word("a b".to_string())],
             Kind::Text | Kind::Name => vec![Value::Word("a b".to_string())],
         }
     }
@@ -690,7 +883,7 @@ mod tests {
                 assert_eq!(read.as_ref(), Ok(&value), "{}", key.name);
                 let mut spec = Spec::default();
                 key.set(&mut spec, &value);
-                assert_eq!((key.get)(&spec), Some(value), "{}", key.name);
+                assert_eq!(key.get(&spec), Some(value), "{}", key.name);
             }
         }
     }
@@ -703,7 +896,7 @@ mod tests {
                 key.set(&mut spec, &value);
             }
             for other in KEYS.iter().filter(|other| other.name != key.name) {
-                assert_eq!((other.get)(&spec), (other.get)(&Spec::default()), "{} {}", key.name, other.name);
+                assert_eq!(other.get(&spec), other.get(&Spec::default()), "{} {}", key.name, other.name);
             }
         }
     }
@@ -723,7 +916,7 @@ mod tests {
     #[test]
     fn defaults_are_valid() {
         for key in KEYS {
-            if let Some(value) = (key.get)(&Spec::default()) {
+            if let Some(value) = key.get(&Spec::default()) {
                 assert_eq!(key.kind.read(&Raw::Bare(value.to_string())), Ok(value), "{}", key.name);
             }
         }

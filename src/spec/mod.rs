@@ -7,6 +7,7 @@
 //! | `document` | TOML text and flags, key by key |
 //! | `range` | the values of a swept key |
 //! | `build` | cells, checks across keys, programs |
+//! | `points` | given initial parameters |
 //! | [`plan`] | the result |
 //! | `presets` | specs that come with the program |
 
@@ -15,6 +16,7 @@ mod document;
 mod error;
 mod key;
 pub mod plan;
+pub(crate) mod points;
 mod presets;
 mod range;
 

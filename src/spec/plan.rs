@@ -20,6 +20,8 @@ pub enum Value {
     Flag(bool),
     /// A word: `logistic`, `8x8`, `full`.
     Word(String),
+    /// A list of numbers.
+    Numbers(Vec<f64>),
 }
 
 impl Value {
@@ -52,6 +54,7 @@ impl fmt::Display for Value {
             Value::Integer(n) => write!(f, "{n}"),
             Value::Flag(flag) => write!(f, "{flag}"),
             Value::Word(word) => f.write_str(word),
+            Value::Numbers(numbers) => write!(f, "{numbers:?}"),
         }
     }
 }
@@ -63,6 +66,7 @@ impl From<&Value> for Json {
             Value::Integer(n) => Json::from(*n),
             Value::Flag(flag) => Json::from(*flag),
             Value::Word(word) => Json::from(word.as_str()),
+            Value::Numbers(numbers) => Json::from(numbers.as_slice()),
         }
     }
 }
@@ -74,8 +78,20 @@ pub struct Cell {
     pub values: Vec<Value>,
     /// Index into [`Plan::programs`].
     pub program: usize,
-    /// The settings of its runs; `seed` and `traced` are filled in per run.
+    /// The settings of its runs; `seed` and `traced` are filled in per run, and `point` counts on from here where each
+    /// seed has a point of its own.
     pub settings: Run,
+    /// Whether each seed has a base point of its own.
+    pub point_a_seed: bool,
+}
+
+impl Cell {
+    /// The settings of its run of seed index `seed`.
+    pub fn run(&self, seed: u64) -> Run {
+        // As many points as seeds, or one for all.
+        let point = if self.point_a_seed { self.settings.point + seed as u32 } else { self.settings.point };
+        Run { seed, point, ..self.settings }
+    }
 }
 
 /// What to run. Run number = cell × seeds + seed index.
@@ -107,7 +123,7 @@ impl Plan {
     /// The settings of run `number`. For many runs, [`stretches`](Plan::stretches) does without the divisions.
     pub fn run(&self, number: u64) -> Run {
         let cell = &self.cells[(number / self.seeds) as usize];
-        Run { seed: number % self.seeds, ..cell.settings }
+        cell.run(number % self.seeds)
     }
 
     /// The runs `numbers` cell by cell: each cell with the seeds that it has among them.

@@ -46,6 +46,8 @@ fn identity(value: &Value) -> (u64, &str) {
         Value::Integer(n) => (*n, ""),
         Value::Flag(flag) => (u64::from(*flag), ""),
         Value::Word(word) => (0, word),
+        // Not of a key that can be swept.
+        Value::Numbers(_) => (0, ""),
     }
 }
 

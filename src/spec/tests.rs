@@ -105,12 +105,12 @@ fn the_documented_spec_is_valid_and_spells_out_the_defaults() {
     assert_eq!(
         warnings,
         [
-            "init.base_value (line 19 of spec.toml): no cell uses it; only init.base = \"constant\" and \"copies\" do",
-            "train.momentum (line 29 of spec.toml): no cell uses it; only train.optimizer = \"momentum\" does",
-            "train.beta1 (line 30 of spec.toml): no cell uses it; only train.optimizer = \"adam\" does, which is not yet supported",
-            "train.beta2 (line 31 of spec.toml): no cell uses it; only train.optimizer = \"adam\" does, which is not yet supported",
-            "train.rho (line 32 of spec.toml): no cell uses it; only train.optimizer = \"rmsprop\" does, which is not yet supported",
-            "train.epsilon (line 33 of spec.toml): no cell uses it; only train.optimizer = \"adam\" and \"rmsprop\" do, which are not yet supported",
+            "init.base_value (line 19 of spec.toml): no cell uses it; only init.base = \"constant\" and \"copies\" without init.values do",
+            "train.momentum (line 29 of spec.toml): no cell uses it; only train.optimizer = \"momentum\" and \"nesterov\" do",
+            "train.beta1 (line 30 of spec.toml): no cell uses it; only train.optimizer = \"adam\" does",
+            "train.beta2 (line 31 of spec.toml): no cell uses it; only train.optimizer = \"adam\" does",
+            "train.rho (line 32 of spec.toml): no cell uses it; only train.optimizer = \"rmsprop\" does",
+            "train.epsilon (line 33 of spec.toml): no cell uses it; only train.optimizer = \"adam\" and \"rmsprop\" do",
         ]
     );
     // All but bias_scale, whose default follows the cell, is what an all but empty spec means.
@@ -225,13 +225,22 @@ fn every_setting_reaches_the_program_or_the_run() {
                     0.0,
                 ],
             },
+            test: None,
             loss: HalfSse,
             optimizer: Momentum,
+            batch: None,
+            noise: NoiseKinds {
+                dropout: false,
+                gradient: false,
+                input: false,
+                mask: false,
+            },
             init: Init {
                 base: Copies,
                 noise: Normal,
                 gain: He,
             },
+            points: None,
             steps: 77,
             stop_when_solved: true,
             criterion: Loss,
@@ -240,13 +249,27 @@ fn every_setting_reaches_the_program_or_the_run() {
     "#);
     insta::assert_debug_snapshot!(plan.cells[0].settings, @"
     Run {
+        master: 18446744073709551615,
         seed: 0,
+        point: 0,
         base_value: 0.25,
         scale: 0.125,
+        scale_hidden: 1.0,
+        scale_output: 1.0,
         bias_scale: 0.0,
         lr: 0.01,
+        lr_hidden: 1.0,
+        lr_output: 1.0,
         momentum: 0.8,
+        beta1: 0.9,
+        beta2: 0.999,
+        rho: 0.9,
+        epsilon: 1e-8,
         weight_decay: 0.001,
+        dropout: 0.0,
+        gradient_noise: 0.0,
+        input_noise: 0.0,
+        mask: 0.0,
         solved_limit: 1e-7,
         symmetry_tolerance: 0.2,
         traced: false,
@@ -314,7 +337,7 @@ fn the_resolved_spec_is_in_the_order_of_the_documentation() {
         ..set(&["criteria.solved_loss=1e-7", "train.steps=5"])
     };
     let (plan, _) = plan_with("", &overrides);
-    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"samples":272,"features":16,"outputs":1,"seed":0,"inputs":"01","targets":"01"},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none"},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
+    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"samples":272,"features":16,"outputs":1,"seed":0,"inputs":"01","targets":"01"},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none","scale_hidden":1.0,"scale_output":1.0},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"lr_hidden":1.0,"lr_output":1.0,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"noise":{"dropout":0.0,"gradient":0.0,"input":0.0,"mask":0.0},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
     let (plan, _) = plan_with("", &set(&["net.hidden=8x4"]));
     assert_eq!(plan.resolved["net"]["hidden"], serde_json::json!([8, 4]));
 }
@@ -564,35 +587,58 @@ fn wrong_types_and_values_are_refused() {
 
 #[test]
 fn what_is_not_built_yet_is_told_from_what_is_unknown() {
-    for optimizer in ["nesterov", "rmsprop", "adam"] {
-        assert_eq!(
-            xor_error(&format!("[train]\noptimizer = \"{optimizer}\"\n")),
-            format!(
-                "train.optimizer (line 4 of x.toml): \"{optimizer}\" is not yet supported; use \"sgd\" or \"momentum\""
-            )
-        );
-    }
-    assert_eq!(
-        xor_error("[sweep]\n\"train.optimizer\" = \"sgd,adam\"\n"),
-        "train.optimizer (line 4 of x.toml): \"adam\" is not yet supported; use \"sgd\" or \"momentum\""
-    );
     assert_eq!(
         error("[task]\ndataset = \"csv\"\n"),
         "task.dataset (line 2 of x.toml): \"csv\" is not yet supported; use one of \"and\", \"or\", \"nand\", \"xor\", \
          \"xnor\", \"parity\", \"random\""
     );
+}
+
+/// A cell of each says so in its program and settings.
+#[test]
+fn minibatches_noise_and_given_points() {
+    let (plan, warnings) = plan_with("[noise]\ndropout = 0.5\n", &sweep(&["train.batch=1,3,4,full"]));
+    assert_eq!(warnings, [""; 0]);
+    let batches: Vec<_> = plan.cells.iter().map(|cell| plan.programs[cell.program].batch).collect();
+    assert_eq!(batches, [Some(1), Some(3), None, None]);
+    assert!(plan.programs.iter().all(|program| program.noise.dropout && !program.noise.mask));
+    assert_eq!(plan.cells[0].settings.dropout, 0.5);
+
+    let text = "[init]\nvalues = [1, 2, 3, 4, 5, 6, 7, 8, 9]\nscale = 0\nvalue.1 = 0.5\n";
+    let (plan, warnings) = plan_with(text, &sweep(&["init.value.8=-1,1"]));
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(plan.swept, ["init.value.8"]);
+    assert_eq!(plan.resolved["init"]["value"], serde_json::json!({ "1": 0.5 }));
+    let start = |number: u64| {
+        let mut drawn = Vec::new();
+        plan.programs[0].drawing().draw(plan.run(number).amounts(), &mut drawn);
+        drawn
+    };
+    assert_eq!(start(999), [1.0, 0.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, -1.0]);
+    assert_eq!(start(1000), [1.0, 0.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 1.0]);
+
+    let message = xor_error("[init]\nvalues = [1, 2]\n");
+    assert_eq!(message, "init.values (line 4 of x.toml): 2 values, but the network has 9 parameters");
+    let message = xor_error("[init]\nvalues = [1, true]\n");
+    assert!(message.contains("expected a list of numbers, or the path of an npy file"), "{message}");
+    let message = xor_error("[init]\nvalues = \"/nowhere.npy\"\n");
+    assert!(message.starts_with("init.values (line 4 of x.toml): /nowhere.npy: "), "{message}");
+    let message = flag_error(&sweep(&["init.value.x=1"]));
     assert_eq!(
-        xor_error("[train]\nbatch = 32\n"),
-        "train.batch (line 4 of x.toml): minibatches are not yet supported; use \"full\""
+        message,
+        "init.value.x (--sweep): expected init.value.N, N the number of a parameter, counted from 0"
     );
-    assert_eq!(
-        flag_error(&set(&["train.batch=32"])),
-        "train.batch (--set): minibatches are not yet supported; use \"full\""
-    );
-    assert_eq!(
-        xor_error("[noise]\ninputs = 1\n"),
-        "noise (line 3 of x.toml): noise during training is not yet supported"
-    );
+}
+
+#[test]
+fn softmax_and_cross_entropy_go_together() {
+    let (plan, _) = plan_with("[net]\noutput = \"softmax\"\n[train]\nloss = \"cross-entropy\"\n", &none());
+    assert_eq!(plan.programs[0].loss, crate::net::Loss::CrossEntropy);
+    assert_eq!(plan.programs[0].shape.output, Activation::Linear);
+    assert_eq!(plan.resolved["net"]["output"], "softmax");
+    for text in ["[net]\noutput = \"softmax\"\n", "[train]\nloss = \"cross-entropy\"\n"] {
+        assert!(xor_error(text).contains("go together only"));
+    }
 }
 
 #[test]
@@ -704,7 +750,7 @@ fn keys_that_no_cell_uses_are_warned_of() {
     let warnings = |flags: &[&str]| plan_with("", &set(flags)).1;
     assert_eq!(
         warnings(&["train.momentum=0.5"]),
-        ["train.momentum (--set): no cell uses it; only train.optimizer = \"momentum\" does"]
+        ["train.momentum (--set): no cell uses it; only train.optimizer = \"momentum\" and \"nesterov\" do"]
     );
     assert_eq!(warnings(&["train.momentum=0.5", "train.optimizer=momentum"]), [""; 0]);
     assert_eq!(
@@ -714,7 +760,9 @@ fn keys_that_no_cell_uses_are_warned_of() {
     assert_eq!(warnings(&["task.bits=4", "task.dataset=parity"]), [""; 0]);
     assert_eq!(
         warnings(&["init.base_value=1"]),
-        ["init.base_value (--set): no cell uses it; only init.base = \"constant\" and \"copies\" do"]
+        [
+            "init.base_value (--set): no cell uses it; only init.base = \"constant\" and \"copies\" without init.values do"
+        ]
     );
     assert_eq!(warnings(&["init.base_value=1", "init.base=copies"]), [""; 0]);
     assert_eq!(
@@ -744,7 +792,9 @@ fn keys_that_no_cell_uses_are_warned_of() {
     let (_, warned) = plan_with("", &sweep(&["train.momentum=0,0.5"]));
     assert_eq!(
         warned,
-        ["train.momentum (--sweep): no cell uses it; only train.optimizer = \"momentum\" does"]
+        [
+            "train.momentum (--sweep): no cell uses it; only train.optimizer = \"momentum\" and \"nesterov\" do"
+        ]
     );
     let (_, warned) = plan_with("[train]\nmomentum = 0.1\n", &sweep(&["train.optimizer=sgd,momentum"]));
     assert_eq!(warned, [""; 0]);
@@ -944,14 +994,5 @@ proptest! {
             prop_assert!(of_cell.end == seeds || next == numbers.end, "cut where nothing ends");
         }
         prop_assert_eq!(next, numbers.end);
-    }
-}
-
-#[test]
-fn dropout_is_known_but_not_yet_there() {
-    for text in ["[net]\ndropout = 0.5", "[train]\ndropout = 0.5"] {
-        let text = format!("[task]\ndataset = \"xor\"\n{text}");
-        let error = parse(&text, "t.toml", &none()).unwrap_err().to_string();
-        assert!(error.contains("not yet supported"), "{error}");
     }
 }

@@ -39,7 +39,7 @@ impl Checker<'_> {
             for seed in seeds {
                 if sampled(plan.master, window.first + place as u64, self.fraction) {
                     places.push(place);
-                    runs.push(Run { seed, ..cell.settings });
+                    runs.push(cell.run(seed));
                 }
                 place += 1;
             }
@@ -48,7 +48,7 @@ impl Checker<'_> {
             if runs.is_empty() {
                 continue;
             }
-            let start = Start::Drawn { master: plan.master };
+            let start = Start::Drawn;
             let batch = Batch { program, runs, start, keep_parameters: false };
             let again = self.engine.train(&batch, &watch)?;
             if again.runs.len() != runs.len() {

@@ -57,10 +57,10 @@ pub fn estimate(
         let runs = cells.clone().count() as u64 * plan.seeds;
         let runs_per_batch = limits.of_program[index].min(runs);
         let sample: Vec<Run> = cells
-            .flat_map(|cell| (0..plan.seeds).map(|seed| Run { seed, ..cell.settings }))
+            .flat_map(|cell| (0..plan.seeds).map(|seed| cell.run(seed)))
             .take(runs_per_batch as usize)
             .collect();
-        let rate = rate(engine, program, &sample, plan.master)?;
+        let rate = rate(engine, program, &sample)?;
         estimates.push(Estimate {
             shape: program.shape.to_string(),
             activation: program.shape.activation.to_string(),
@@ -80,12 +80,12 @@ pub fn estimate(
 }
 
 /// Net-steps per second of a batch of `runs`.
-fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run], master: u64) -> Result<f64, EngineError> {
+fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run]) -> Result<f64, EngineError> {
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
     let mut seconds = |steps: u32| {
         let program = Program { steps, stop_when_solved: false, ..program.clone() };
-        let start = Start::Drawn { master };
+        let start = Start::Drawn;
         let batch = Batch { program: &program, runs, start, keep_parameters: false };
         let started = Instant::now();
         engine.train(&batch, &watch).map(|_| started.elapsed())

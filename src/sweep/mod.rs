@@ -191,7 +191,7 @@ impl Sweep<'_> {
         let mut groups: Vec<Vec<Run>> = vec![Vec::new(); plan.programs.len()];
         for (cell, seeds) in plan.stretches(window.clone()) {
             let cell = &plan.cells[cell];
-            let runs = seeds.map(|seed| Run { seed, traced: seed < options.trace, ..cell.settings });
+            let runs = seeds.map(|seed| Run { traced: seed < options.trace, ..cell.run(seed) });
             groups[cell.program].extend(runs);
         }
         let (mut results, mut initial, mut last) = (Vec::new(), Vec::new(), Vec::new());
@@ -236,7 +236,7 @@ impl Sweep<'_> {
         program: &Program,
         runs: &[Run],
     ) -> Result<Trained, EngineError> {
-        let (start, keep) = (Start::Drawn { master: self.plan.master }, self.options.save_params);
+        let (start, keep) = (Start::Drawn, self.options.save_params);
         let trained = engine.train(&Batch { program, runs, start, keep_parameters: keep }, self.watch)?;
         if trained.runs.len() != runs.len() {
             return Err(impossible(&format!("{} results for {} runs", trained.runs.len(), runs.len())));

@@ -79,12 +79,7 @@ mod tests {
     fn results() -> (Program, Vec<Run>, Vec<RunResult>) {
         let program = nets::boolean(Boolean::Xor, &[2], Activation::Logistic, 2000);
         let runs = nets::seeds(40, Run { lr: 4.0, ..nets::run(0) });
-        let batch = Batch {
-            program: &program,
-            runs: &runs,
-            start: Start::Drawn { master: 1 },
-            keep_parameters: false,
-        };
+        let batch = Batch { program: &program, runs: &runs, start: Start::Drawn, keep_parameters: false };
         let trained = ReferenceEngine::new(Some(2)).unwrap().train(&batch, &unwatched()).unwrap();
         (program, runs, trained.runs)
     }
@@ -94,7 +89,7 @@ mod tests {
         let (program, runs, results) = results();
         let reference = ReferenceEngine::new(Some(2)).unwrap();
         let explain = |i: usize, b: &RunResult| {
-            let start = Start::Drawn { master: 1 };
+            let start = Start::Drawn;
             explain(&reference, &program, &runs[i], start, &results[i], b, &unwatched()).unwrap()
         };
         // Solved well before the end, with units far apart.
@@ -133,10 +128,11 @@ mod tests {
         let mut program = nets::boolean(Boolean::Xor, &[2], Activation::Tanh, 3000);
         program.init.base = Base::Copies;
         let reference = ReferenceEngine::new(Some(2)).unwrap();
-        let start = Start::Drawn { master: 33 };
+        let start = Start::Drawn;
         let explained = (0..20).find_map(|seed| {
             // Exact copies, which only the nudges tell apart.
-            let run = Run { scale: 0.0, bias_scale: 0.0, lr: 2.0, base_value: 1.0, ..nets::run(seed) };
+            let run =
+                Run { scale: 0.0, bias_scale: 0.0, lr: 2.0, base_value: 1.0, master: 33, ..nets::run(seed) };
             let reruns = reference
                 .nudged(&program, &run, start, Disturbance::Nudged, RERUNS, &unwatched())
                 .unwrap()

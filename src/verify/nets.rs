@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Criterion, Program, Run};
+use crate::engine::{Program, Run};
 use crate::net::philox::{Stream, words};
-use crate::net::{Activation, Base, Gain, Init, Loss, Noise, Optimizer, Readout, Shape, init};
+use crate::net::{Activation, Loss, Readout, Shape, init};
 use crate::task::{Boolean, Data, Encoding};
 
 /// How many of the combinations of activations, losses and structures to go through.
@@ -93,14 +93,14 @@ pub fn programs(coverage: Coverage) -> Vec<Program> {
                 }
             }
             for (i, &structure) in structures.iter().enumerate() {
-                let loss = Loss::ALL[i % Loss::ALL.len()];
+                let loss = losses(Activation::Logistic)[i % 3];
                 chosen.push((Activation::Tanh, Activation::Logistic, loss, structure));
             }
         }
     }
     let data = Arc::new(made_up_task());
-    let program = |(activation, output, loss, structure): (_, _, _, Structure)| Program {
-        shape: Shape {
+    let program = |(activation, output, loss, structure): (_, _, _, Structure)| {
+        let shape = Shape {
             inputs: data.inputs,
             hidden: structure.hidden.to_vec(),
             outputs: data.outputs,
@@ -109,14 +109,8 @@ pub fn programs(coverage: Coverage) -> Vec<Program> {
             readout: structure.readout,
             bias: structure.bias,
             skip: structure.skip,
-        },
-        data: data.clone(),
-        loss,
-        optimizer: Optimizer::Sgd,
-        init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
-        steps: 0,
-        stop_when_solved: false,
-        criterion: Criterion::Error,
+        };
+        Program { loss, steps: 0, ..Program::new(shape, data.clone()) }
     };
     chosen.into_iter().map(program).collect()
 }
@@ -139,41 +133,23 @@ pub fn parameters(shape: &Shape, magnitude: f32, seed: u64) -> Vec<f32> {
 /// The classic net on a boolean task of two inputs: 2-`hidden`-1, logistic output, mse, plain gradient descent
 /// from zero plus uniform noise.
 pub fn boolean(function: Boolean, hidden: &[usize], activation: Activation, steps: u32) -> Program {
-    Program {
-        shape: Shape {
-            inputs: 2,
-            hidden: hidden.to_vec(),
-            outputs: 1,
-            activation,
-            output: Activation::Logistic,
-            readout: Readout::Trained,
-            bias: true,
-            skip: false,
-        },
-        data: Arc::new(Data::boolean(function, 2, Encoding::ZeroOne, Encoding::ZeroOne)),
-        loss: Loss::Mse,
-        optimizer: Optimizer::Sgd,
-        init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
-        steps,
-        stop_when_solved: false,
-        criterion: Criterion::Error,
-    }
+    let shape = Shape {
+        inputs: 2,
+        hidden: hidden.to_vec(),
+        outputs: 1,
+        activation,
+        output: Activation::Logistic,
+        readout: Readout::Trained,
+        bias: true,
+        skip: false,
+    };
+    let data = Data::boolean(function, 2, Encoding::ZeroOne, Encoding::ZeroOne);
+    Program { steps, ..Program::new(shape, Arc::new(data)) }
 }
 
-/// A run with the contract's defaults.
+/// A run with the documented defaults.
 pub fn run(seed: u64) -> Run {
-    Run {
-        seed,
-        base_value: 0.5,
-        scale: 1.0,
-        bias_scale: 1.0,
-        lr: 0.5,
-        momentum: 0.9,
-        weight_decay: 0.0,
-        solved_limit: 0.4,
-        symmetry_tolerance: 0.1,
-        traced: false,
-    }
+    Run { seed, ..Run::default() }
 }
 
 /// Runs with seeds 0 to `count` − 1 and otherwise the same settings.

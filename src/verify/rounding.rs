@@ -152,6 +152,7 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
             loss_absolute += term.abs();
             loss_sum += match loss {
                 Loss::Mse | Loss::HalfSse => (2.0 * e.value.abs() + e.error) * e.error,
+                Loss::CrossEntropy => f64::NAN,
                 // softplus(z) − y·z: its slope is o − y, each part rounds by itself.
                 Loss::Bce => {
                     z.error
@@ -159,7 +160,10 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
                         + 2.0 * u * ((y * z.value).abs() + Activation::Softplus.value(z.value))
                 }
             };
-            let norm = Uncertain { value: loss.delta_norm(terms), error: u * loss.delta_norm(terms) };
+            let norm = Uncertain {
+                value: loss.delta_norm(data.samples(), data.outputs),
+                error: u * loss.delta_norm(data.samples(), data.outputs),
+            };
             let mut product = Sum::default();
             product.add(e, if loss == Loss::Bce { exact(1.0) } else { slope(last, o) });
             let mut normed = Sum::default();
@@ -198,7 +202,7 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
             }
         }
     }
-    let norm = loss.norm(terms);
+    let norm = loss.norm(data.samples(), data.outputs);
     Bounds {
         loss: norm * (loss_sum + (terms as f64 + 3.0) * u * loss_absolute) + FLUSHED,
         error: error + FLUSHED,

@@ -15,7 +15,7 @@ const STEPS: u32 = 60;
 fn agree(engine: &mut dyn Engine, name: &str, program: &Program, perturbed: bool) -> Comparison {
     // A sum over 42 terms is steeper than their mean.
     let lr = if program.loss == Loss::HalfSse { 0.02 } else { 1.0 };
-    let run = Run { lr, weight_decay: 0.01, momentum: 0.8, traced: true, ..nets::run(0) };
+    let run = Run { master: 40, lr, weight_decay: 0.01, momentum: 0.8, traced: true, ..nets::run(0) };
     let expected = Run { weight_decay: if perturbed { 0.0098 } else { run.weight_decay }, ..run };
     let got = train(engine, program, &nets::seeds(3, run));
     let want = train(&mut reference(), program, &nets::seeds(3, expected));

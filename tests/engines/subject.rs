@@ -10,7 +10,7 @@ use symbreak::net::{Activation, Loss, Optimizer, Readout, init};
 use symbreak::task::{Boolean, Data, Encoding};
 use symbreak::verify::{nets, unwatched};
 
-pub const START: Start<'_> = Start::Drawn { master: 40 };
+pub const START: Start<'_> = Start::Drawn;
 
 /// The f64 engine.
 pub fn reference() -> ReferenceEngine {

@@ -9,7 +9,7 @@ use symbreak::verify::nets;
 use super::Subject;
 use super::subject::linear;
 
-const START: Start<'_> = Start::Drawn { master: 17 };
+const START: Start<'_> = Start::Drawn;
 
 fn xor(steps: u32) -> Program {
     nets::boolean(Boolean::Xor, &[2], Activation::Logistic, steps)

@@ -9,7 +9,7 @@ use symbreak::verify::nets;
 
 use super::Subject;
 
-const START: Start<'_> = Start::Drawn { master: 8 };
+const START: Start<'_> = Start::Drawn;
 
 /// Steps of the reference that tell what should move.
 const LOOK: u32 = 1000;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use symbreak::engine::{Batch, Engine, Parameters, Program, Run, RunResult, Start};
-use symbreak::net::{Activation, Base, Gain, Init, Loss, Noise, Optimizer, Readout, Shape};
+use symbreak::net::{Activation, Loss, Readout, Shape};
 use symbreak::task::Data;
 use symbreak::verify::unwatched;
 
@@ -41,23 +41,15 @@ impl Subject<'_> {
 
 /// A net of linear units without biases, half-sse.
 pub fn linear(hidden: &[usize], data: Data) -> Program {
-    Program {
-        shape: Shape {
-            inputs: data.inputs,
-            hidden: hidden.to_vec(),
-            outputs: data.outputs,
-            activation: Activation::Linear,
-            output: Activation::Linear,
-            readout: Readout::Trained,
-            bias: false,
-            skip: false,
-        },
-        data: Arc::new(data),
-        loss: Loss::HalfSse,
-        optimizer: Optimizer::Sgd,
-        init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
-        steps: 0,
-        stop_when_solved: false,
-        criterion: symbreak::engine::Criterion::Error,
-    }
+    let shape = Shape {
+        inputs: data.inputs,
+        hidden: hidden.to_vec(),
+        outputs: data.outputs,
+        activation: Activation::Linear,
+        output: Activation::Linear,
+        readout: Readout::Trained,
+        bias: false,
+        skip: false,
+    };
+    Program { loss: Loss::HalfSse, steps: 0, ..Program::new(shape, Arc::new(data)) }
 }

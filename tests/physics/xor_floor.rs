@@ -28,7 +28,7 @@ const SEEDS: u64 = 10;
 
 /// Smallest loss that any run reached while it was finite.
 fn lowest(subject: &mut Subject<'_>, program: &Program, run: Run) -> f64 {
-    let (results, _) = subject.train(program, &nets::seeds(SEEDS, run), Start::Drawn { master: 3 });
+    let (results, _) = subject.train(program, &nets::seeds(SEEDS, run), Start::Drawn);
     results
         .iter()
         .filter(|result| result.diverge_step.is_none())

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::{
     Batch, Description, Engine, EngineError, Parameters, Placement, Program, Run, Start, Trained, Watch,
 };
-use crate::net::init;
+use crate::net::{Loss, Optimizer};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use lanes::Double;
 use lanes::{Lanes, Portable};
@@ -152,6 +152,15 @@ fn operations_per_step(program: &Program) -> f64 {
     (program.data.samples() * (3 * program.shape.parameters() + 25 * units)) as f64
 }
 
+fn not_built(program: &Program) -> Result<(), EngineError> {
+    let plain = matches!(program.optimizer, Optimizer::Sgd | Optimizer::Momentum)
+        && !program.has_passes_of_its_own()
+        && !program.noise.gradient
+        && !program.noise.mask
+        && program.loss != Loss::CrossEntropy;
+    if plain { Ok(()) } else { Err(EngineError::Unsupported("only --backend reference does that".into())) }
+}
+
 impl Engine for CpuEngine {
     fn description(&self) -> Description {
         Description {
@@ -164,6 +173,7 @@ impl Engine for CpuEngine {
     }
 
     fn placement(&self, program: &Program) -> Result<Placement, EngineError> {
+        not_built(program)?;
         let shape = &program.shape;
         let units: usize = shape.layers().iter().map(|layer| layer.outputs).sum();
         let slots = 1 + program.optimizer.slots();
@@ -185,18 +195,20 @@ impl Engine for CpuEngine {
 
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
         let program = batch.program;
+        not_built(program)?;
         let count = program.shape.parameters();
-        let draws = program.init.draws(&program.shape);
+        let drawing = program.drawing();
         let common = Common::new(program, watch.interrupted);
         let threads = self.pool.current_num_threads();
         let block = self.instructions.block(program, batch.runs.len(), threads);
         let train_block = |(b, runs): (usize, &[Run])| {
             let first = b * block.lanes;
             let initial: Vec<f32> = match batch.start {
-                Start::Drawn { master } => runs
-                    .iter()
-                    .flat_map(|run| init::draw(program.init, &draws, run.amounts(master)))
-                    .collect(),
+                Start::Drawn => {
+                    let mut initial = Vec::with_capacity(runs.len() * count);
+                    runs.iter().for_each(|run| drawing.draw(run.amounts(), &mut initial));
+                    initial
+                }
                 Start::Given(values) => values[first * count..(first + runs.len()) * count].to_vec(),
             };
             let done = (block.train)(&common, runs, &initial)?;

@@ -56,7 +56,7 @@ impl Tiles {
             let bits = (0..TILE).fold(0, |bits, s| bits | u8::from(values[s] == 1.0) << s);
             Column { values, bits: boolean.then_some(bits) }
         });
-        let delta_norm = loss.delta_norm(data.y.len()) as f32;
+        let delta_norm = loss.delta_norm(samples, data.outputs) as f32;
         let norm = |tile: usize| -> [f32; TILE] {
             std::array::from_fn(|s| if tile * TILE + s < samples { delta_norm } else { 0.0 })
         };
@@ -362,13 +362,14 @@ impl<V: Lanes> Kernel for Errors<'_, V> {
                     sum = match self.loss {
                         Loss::Mse | Loss::HalfSse => e.mul_add(e, sum),
                         Loss::Bce => sum + bce_term(self.logits[o][s], y),
+                        Loss::CrossEntropy => sum,
                     };
                     error = e.magnitude(error);
                 }
                 let scaled = e * V::splat(norms[s]);
                 delta[s] = match self.loss {
                     Loss::Mse | Loss::HalfSse => scaled * delta[s],
-                    Loss::Bce => scaled,
+                    Loss::Bce | Loss::CrossEntropy => scaled,
                 };
             }
         }

@@ -268,6 +268,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
         match self.common.program.optimizer {
             Optimizer::Sgd => self.train_classic_by::<false>(from, until),
             Optimizer::Momentum => self.train_classic_by::<true>(from, until),
+            _ => from,
         }
     }
 
@@ -289,7 +290,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
             norms: tiles.norms(0),
             hidden: program.shape.activation,
             output: program.shape.output,
-            loss_norm: program.loss.norm(program.data.y.len()) as f32,
+            loss_norm: program.loss.norm(program.data.samples(), program.data.outputs) as f32,
             learning_rate: self.settings.learning_rate,
             momentum: self.settings.momentum,
             active: self.active,
@@ -352,8 +353,8 @@ impl<'a, V: Lanes> Networks<'a, V> {
     /// The loss of the whole task, after forward passes over all tiles.
     #[inline(always)]
     fn loss(&self) -> V {
-        let terms = self.common.program.data.y.len();
-        self.loss * V::splat(self.common.program.loss.norm(terms) as f32)
+        let Program { data, loss, .. } = self.common.program;
+        self.loss * V::splat(loss.norm(data.samples(), data.outputs) as f32)
     }
 
     /// From the slopes and the output's ∂loss/∂z that `forward` left to ∂loss/∂z of every unit but those of the first
@@ -424,6 +425,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
             (Optimizer::Sgd, true) => self.update_by::<false, true>(tile),
             (Optimizer::Momentum, false) => self.update_by::<true, false>(tile),
             (Optimizer::Momentum, true) => self.update_by::<true, true>(tile),
+            _ => {}
         }
     }
 

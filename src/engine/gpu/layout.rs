@@ -30,7 +30,8 @@ shared! {
     Run, 48 {
         seed: [u32; 2],
         base_value: f32,
-        scale: f32,
+        scale_hidden: f32,
+        scale_output: f32,
         bias_scale: f32,
         learning_rate: f32,
         momentum: f32,
@@ -38,7 +39,6 @@ shared! {
         solved_limit: f32,
         symmetry_tolerance: f32,
         trace_slot: u32,
-        reserved: u32,
     }
 }
 
@@ -102,7 +102,7 @@ shared! {
         orbit: u32,
         weight: u32,
         factor: f32,
-        reserved: u32,
+        output: u32,
     }
 }
 

@@ -129,6 +129,14 @@ impl Kernel {
 
 /// Chooses the kernel of a program.
 pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> {
+    let plain = matches!(program.optimizer, Optimizer::Sgd | Optimizer::Momentum)
+        && !program.has_passes_of_its_own()
+        && !program.noise.gradient
+        && !program.noise.mask
+        && program.loss != crate::net::Loss::CrossEntropy;
+    if !plain {
+        return Err(EngineError::Unsupported("only --backend reference does that".into()));
+    }
     let shape = &program.shape;
     let (parameters, samples) = (shape.parameters(), program.data.samples());
     let widest = shape.hidden.iter().copied().max().unwrap_or(0);
@@ -326,8 +334,8 @@ fn common_context(program: &Program) -> Value {
         is_weight => shape.is_weight(),
         sample_count => data.samples(),
         loss => program.loss.word(),
-        loss_norm => literal(program.loss.norm(data.y.len()) as f32),
-        delta_norm => literal(program.loss.delta_norm(data.y.len()) as f32),
+        loss_norm => literal(program.loss.norm(data.samples(), data.outputs) as f32),
+        delta_norm => literal(program.loss.delta_norm(data.samples(), data.outputs) as f32),
         momentum => program.optimizer == Optimizer::Momentum,
         criterion => if program.criterion == Criterion::Loss { "loss" } else { "error" },
         stop_when_solved => program.stop_when_solved,
@@ -443,7 +451,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::net::{Base, Gain, Init, Loss, Noise, Readout, Shape};
+    use crate::net::{Loss, Readout, Shape};
     use crate::task::Data;
 
     fn program(samples: usize, hidden: &[usize]) -> Program {
@@ -453,25 +461,17 @@ mod tests {
             x: (0..3 * samples).map(|i| i as f32 % 3.0 - 1.0).collect(),
             y: (0..2 * samples).map(|i| i as f32 % 2.0).collect(),
         };
-        Program {
-            shape: Shape {
-                inputs: 3,
-                hidden: hidden.to_vec(),
-                outputs: 2,
-                activation: Activation::Tanh,
-                output: Activation::Logistic,
-                readout: Readout::Trained,
-                bias: true,
-                skip: false,
-            },
-            data: Arc::new(data),
-            loss: Loss::Mse,
-            optimizer: Optimizer::Sgd,
-            init: Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::None },
-            steps: 100,
-            stop_when_solved: false,
-            criterion: Criterion::Error,
-        }
+        let shape = Shape {
+            inputs: 3,
+            hidden: hidden.to_vec(),
+            outputs: 2,
+            activation: Activation::Tanh,
+            output: Activation::Logistic,
+            readout: Readout::Trained,
+            bias: true,
+            skip: false,
+        };
+        Program { steps: 100, ..Program::new(shape, Arc::new(data)) }
     }
 
     /// Every choice that changes a template, one list of programs.

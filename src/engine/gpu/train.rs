@@ -14,6 +14,7 @@ use crate::engine::{
     Batch, EngineError, Measured, Parameters, Run, RunResult, Start, Trained, Units, Watch, measured_steps,
 };
 use crate::measure::Symmetry;
+use crate::net::init::Drawing;
 use crate::net::{Base, Noise};
 
 /// How long the device should work between two looks of the host, in seconds.
@@ -98,6 +99,7 @@ struct Job<'a> {
     gpu: &'a Gpu,
     prepared: &'a Prepared,
     init: wgpu::ComputePipeline,
+    drawing: Drawing,
     batch: &'a Batch<'a>,
     measured: Vec<u32>,
     /// Steps of one dispatch at most.
@@ -141,7 +143,8 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let measurements = if at_each_step { 2 * kernel.iterations_per_measurement } else { measurements };
     let bound = LOOP_ITERATIONS.saturating_sub(measurements) / kernel.iterations_per_step;
     let most = options.steps_per_dispatch.unwrap_or(bound.max(1) as u32);
-    let job = Job { gpu, prepared: &prepared[at], init, batch, measured, most, at_each_step };
+    let drawing = program.drawing();
+    let job = Job { gpu, prepared: &prepared[at], init, drawing, batch, measured, most, at_each_step };
     let mut pace = Pace { rate: job.prepared.net_steps_per_second, fixed: options.steps_per_dispatch };
     let mut trained = Trained {
         runs: Vec::with_capacity(batch.runs.len()),
@@ -195,15 +198,23 @@ impl<'a> Part<'a> {
         let traced = runs.iter().filter(|run| run.traced).count();
         let buffers = Buffers::take(gpu, spare, Buffers::sizes(job, runs.len(), traced))?;
         gpu.clear(&[&buffers.measured, &buffers.traces]);
+        let mut drawn = Vec::new();
         let write = |buffer: &wgpu::Buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
         write(&buffers.runs, bytemuck::cast_slice(&device_runs(runs)));
         write(&buffers.states, bytemuck::cast_slice(&vec![POISON; runs.len() * size_of::<State>() / 4]));
         let data = [&prepared.program.data.x[..], &prepared.program.data.y].concat();
         write(&buffers.data, bytemuck::cast_slice(&data));
         write(&buffers.schedule, bytemuck::cast_slice(&[&job.measured[..], &[NONE]].concat()));
-        if let Start::Given(values) = batch.start {
-            let count = prepared.program.shape.parameters();
-            let values = &values[range.start * count..range.end * count];
+        let count = prepared.program.shape.parameters();
+        let given = match batch.start {
+            Start::Given(values) => Some(&values[range.start * count..range.end * count]),
+            Start::Drawn if job.drawing.needs_host() => {
+                runs.iter().for_each(|run| job.drawing.draw(run.amounts(), &mut drawn));
+                Some(&drawn[..])
+            }
+            Start::Drawn => None,
+        };
+        if let Some(values) = given {
             write(&buffers.parameters, bytemuck::cast_slice(&to_device(values, runs.len(), prepared)));
         }
         let Buffers { dispatch, runs, parameters, slots, states, data, .. } = &buffers;
@@ -358,10 +369,12 @@ impl<'a> Part<'a> {
             Kind::Register(_) => (1, networks),
             Kind::Workgroup(_) => (parameters, 1),
         };
-        let (master, draw) = match batch.start {
-            Start::Drawn { master } => (master, 1),
-            Start::Given(_) => (0, 0),
+        let draw = match batch.start {
+            Start::Drawn if !self.job.drawing.needs_host() => 1,
+            Start::Drawn | Start::Given(_) => 0,
         };
+        // All runs of a batch have one master seed.
+        let master = batch.runs.first().map_or(0, |run| run.master);
         let what = Init {
             key: [master as u32, (master >> 32) as u32],
             networks,
@@ -381,12 +394,13 @@ impl<'a> Part<'a> {
             slots: program.optimizer.slots() as u32,
             reserved: [0; 2],
         };
-        let draws: Vec<Draw> = program
-            .init
-            .draws(&program.shape)
-            .iter()
-            .map(|d| Draw { orbit: d.orbit, weight: d.weight.into(), factor: d.factor, reserved: 0 })
-            .collect();
+        let draws = self.job.drawing.draws().iter().map(|draw| Draw {
+            orbit: draw.orbit,
+            weight: draw.weight.into(),
+            factor: draw.factor,
+            output: draw.output.into(),
+        });
+        let draws: Vec<Draw> = draws.collect();
         let uniform = gpu.buffer("init", bytemuck::bytes_of(&what), BufferUsages::UNIFORM)?;
         let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;
         let bindings = gpu.bind(
@@ -465,7 +479,8 @@ fn device_runs(runs: &[Run]) -> Vec<layout::Run> {
     let device = |run: &Run| layout::Run {
         seed: [run.seed as u32, (run.seed >> 32) as u32],
         base_value: run.base_value as f32,
-        scale: run.scale as f32,
+        scale_hidden: run.amounts().scale_hidden,
+        scale_output: run.amounts().scale_output,
         bias_scale: run.bias_scale as f32,
         learning_rate: run.lr as f32,
         momentum: run.momentum as f32,
@@ -473,7 +488,6 @@ fn device_runs(runs: &[Run]) -> Vec<layout::Run> {
         solved_limit: run.solved_limit as f32,
         symmetry_tolerance: run.symmetry_tolerance as f32,
         trace_slot: if run.traced { slots.next().unwrap_or(NONE) } else { NONE },
-        reserved: 0,
     };
     runs.iter().map(device).collect()
 }

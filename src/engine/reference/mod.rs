@@ -1,8 +1,10 @@
 //! The f64 engine: the plainest code that a reader can check against the formulas, and what every other
 //! engine is checked against. Scalar within a run, its runs spread over threads.
 
+mod minibatch;
 mod network;
 mod nudge;
+mod stepper;
 mod train;
 
 pub use network::{Network, gradient};
@@ -10,7 +12,7 @@ pub use network::{Network, gradient};
 use rayon::prelude::*;
 
 use super::*;
-use crate::net::{init, philox};
+use crate::net::philox;
 pub use nudge::Disturbance;
 use nudge::Nudge;
 
@@ -56,7 +58,7 @@ impl ReferenceEngine {
     ) -> Result<Trained, EngineError> {
         let runs = vec![*run; reruns as usize];
         let given = match start {
-            Start::Drawn { .. } => Vec::new(),
+            Start::Drawn => Vec::new(),
             Start::Given(parameters) => parameters.repeat(reruns as usize),
         };
         let start = if let Start::Given(_) = start { Start::Given(&given) } else { start };
@@ -77,11 +79,15 @@ impl ReferenceEngine {
         if let Start::Given(given) = start {
             assert_eq!(given.len(), runs.len() * count, "given parameters: [run][parameter]");
         }
-        let draws = program.init.draws(&program.shape);
+        let drawing = program.drawing();
         let measured = measured_steps(program.steps);
         let train_one = |(index, run): (usize, &Run)| {
             let initial = match start {
-                Start::Drawn { master } => init::draw(program.init, &draws, run.amounts(master)).collect(),
+                Start::Drawn => {
+                    let mut initial = Vec::with_capacity(count);
+                    drawing.draw(run.amounts(), &mut initial);
+                    initial
+                }
                 Start::Given(given) => given[index * count..(index + 1) * count].to_vec(),
             };
             let finished = train::train(program, run, initial, &measured, nudge(index), watch.interrupted)?;
@@ -163,12 +169,7 @@ mod tests {
             finished.fetch_add(runs, Ordering::Relaxed);
         };
         let watch = Watch { interrupted: &interrupted, finished: &count };
-        let batch = Batch {
-            program: &program,
-            runs: &runs,
-            start: Start::Drawn { master: 4 },
-            keep_parameters: true,
-        };
+        let batch = Batch { program: &program, runs: &runs, start: Start::Drawn, keep_parameters: true };
         let trained = ReferenceEngine::new(Some(threads)).unwrap().train(&batch, &watch);
         (trained, finished.into_inner())
     }

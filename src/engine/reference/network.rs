@@ -1,6 +1,7 @@
 //! A network and its task in f64: the forward pass, the loss, and back-propagation (Rumelhart, Hinton,
 //! Williams 1986), written as the formulas are. Nothing here allocates once a [`Network`] is made.
 
+use crate::net::loss::log_softmax;
 use crate::net::{Activation, Layer, Loss, Shape};
 use crate::task::Data;
 
@@ -13,10 +14,12 @@ pub struct Network {
     loss: Loss,
     samples: usize,
     targets: Vec<f64>,
-    /// Weighted sums z of layer l.
+    /// Weighted sums z of layer l; ln p of the output under [`Loss::CrossEntropy`].
     z: Vec<Vec<f64>>,
     /// Inputs of layer l: `h[0]` is the task's x, `h[l + 1]` = φ(`z[l]`).
     h: Vec<Vec<f64>>,
+    /// What h of hidden layer l is multiplied by, of the same shape; empty without dropout.
+    keep: Vec<Vec<f64>>,
     /// ∂loss/∂z of layer l.
     delta: Vec<Vec<f64>>,
     gradient: Vec<f64>,
@@ -53,10 +56,30 @@ impl Network {
             targets: transposed(&data.y, data.outputs),
             z: room.clone(),
             h,
+            keep: Vec::new(),
             delta: room,
             gradient: vec![0.0; shape.parameters()],
             layers,
         }
+    }
+
+    /// Puts other numbers in the place of input `i` of sample `s`.
+    pub fn set_input(&mut self, i: usize, s: usize, x: f64) {
+        self.h[0][i * self.samples + s] = x;
+    }
+
+    /// Puts other numbers in the place of target `o` of sample `s`.
+    pub fn set_target(&mut self, o: usize, s: usize, y: f64) {
+        self.targets[o * self.samples + s] = y;
+    }
+
+    /// Multiplies unit `u` of hidden layer `l` on sample `s` by `factor` from now on.
+    pub fn set_keep(&mut self, l: usize, u: usize, s: usize, factor: f64) {
+        if self.keep.is_empty() {
+            let hidden = &self.z[..self.z.len() - 1];
+            self.keep = hidden.iter().map(|z| vec![1.0; z.len()]).collect();
+        }
+        self.keep[l][u * self.samples + s] = factor;
     }
 
     /// z = b + Σ w·h, h = φ(z), layer by layer; then loss and error.
@@ -80,9 +103,18 @@ impl Network {
                         }
                     }
                     z[u * samples + s] = sum;
-                    output[u * samples + s] = layer.activation.value(sum);
+                    let h = layer.activation.value(sum);
+                    output[u * samples + s] = match self.keep.get(l).map(|keep| keep[u * samples + s]) {
+                        // An infinite one, too.
+                        Some(0.0) => 0.0,
+                        Some(factor) => factor * h,
+                        None => h,
+                    };
                 }
             }
+        }
+        if self.loss == Loss::CrossEntropy {
+            self.softmax();
         }
         let (mut sum, mut error) = (0.0, 0.0f64);
         for ((&z, &o), &y) in self.z[last].iter().zip(&self.h[last + 1]).zip(&self.targets) {
@@ -93,19 +125,36 @@ impl Network {
                 error = e;
             }
         }
-        Outputs { loss: sum * self.loss.norm(self.targets.len()), error }
+        Outputs { loss: sum * self.loss.norm(samples, self.layers[last].outputs), error }
+    }
+
+    /// From the logits of the output to ln p and p.
+    fn softmax(&mut self) {
+        let (last, samples) = (self.layers.len() - 1, self.samples);
+        let outputs = self.layers[last].outputs;
+        let mut logits = vec![0.0; outputs];
+        for s in 0..samples {
+            for o in 0..outputs {
+                logits[o] = self.z[last][o * samples + s];
+            }
+            log_softmax(&mut logits);
+            for o in 0..outputs {
+                self.z[last][o * samples + s] = logits[o];
+                self.h[last + 1][o * samples + s] = logits[o].exp();
+            }
+        }
     }
 
     /// The gradient of the loss at the parameters of the last forward pass, by back-propagation.
     pub fn backward(&mut self, parameters: &[f64]) {
         let (last, samples) = (self.layers.len() - 1, self.samples);
-        let norm = self.loss.delta_norm(self.targets.len());
+        let norm = self.loss.delta_norm(samples, self.layers[last].outputs);
         let output = self.layers[last].activation;
         for (k, delta) in self.delta[last].iter_mut().enumerate() {
             let (z, o) = (self.z[last][k], self.h[last + 1][k]);
             let e = o - self.targets[k];
-            // For bce the logistic's slope cancels.
-            let slope = if self.loss == Loss::Bce { 1.0 } else { slope(output, z, o) };
+            // Of logits the slope of the output cancels.
+            let slope = if self.loss.is_of_logits() { 1.0 } else { slope(output, z, o) };
             *delta = norm * e * slope;
         }
         for l in (0..=last).rev() {
@@ -141,7 +190,12 @@ impl Network {
                         sum += weight * delta[u * samples + s];
                     }
                     let k = i * samples + s;
-                    below[k] = sum * slope(activation, self.z[l - 1][k], input[k]);
+                    let z = self.z[l - 1][k];
+                    below[k] = match self.keep.get(l - 1).map(|keep| keep[k]) {
+                        Some(0.0) => 0.0,
+                        Some(factor) => sum * (factor * activation.slope(z)),
+                        None => sum * slope(activation, z, input[k]),
+                    };
                 }
             }
         }
@@ -150,6 +204,11 @@ impl Network {
     /// What [`Network::backward`] found, in layout order.
     pub fn gradient(&self) -> &[f64] {
         &self.gradient
+    }
+
+    /// The outputs, shape `[output][sample]`, of the last forward pass.
+    pub fn outputs(&self) -> &[f64] {
+        &self.h[self.layers.len()]
     }
 
     /// Activations of hidden layer `l`, shape `[unit][sample]`, of the last forward pass.

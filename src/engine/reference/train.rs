@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::minibatch::Minibatches;
 use super::network::{Network, Outputs};
 use super::nudge::Nudge;
+use super::stepper::Stepper;
 use super::{Criterion, DIVERGED, EngineError, Finished, Measured, Program, Run, RunResult};
 use crate::measure::symmetry::{LayerSpread, classify};
-use crate::net::Optimizer;
 
 /// Steps between two looks at `interrupted`.
 const INTERRUPT_STEPS: u32 = 4096;
@@ -22,9 +23,9 @@ pub(super) fn train(
 ) -> Result<Finished, EngineError> {
     let mut parameters: Vec<f64> = initial.iter().map(|&p| f64::from(p)).collect();
     let mut before = parameters.clone();
-    let mut slots = vec![0.0; program.optimizer.slots() * parameters.len()];
-    let weights = program.shape.is_weight();
     let mut network = Network::new(&program.shape, &program.data, program.loss);
+    let mut minibatches = program.has_passes_of_its_own().then(|| Minibatches::new(program, run));
+    let mut optimizer = Stepper::new(program, run);
     let (mut solve_step, mut diverge_step) = (None, None);
     let (mut symmetry, mut trace) = (Vec::with_capacity(measured.len()), Vec::new());
     let mut first = None;
@@ -34,33 +35,42 @@ pub(super) fn train(
         if step % INTERRUPT_STEPS == 0 && interrupted.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted);
         }
-        let outputs = network.forward(&parameters);
-        if beyond(outputs.loss) || parameters.iter().any(|&p| beyond(p)) {
-            diverge_step = Some(step);
-        } else if solve_step.is_none() && holds(program.criterion, outputs, run.solved_limit) {
-            solve_step = Some(step);
-        }
-        let rests = diverge_step.is_some()
-            || (program.stop_when_solved && solve_step.is_some())
-            || step == program.steps;
-        network.backward(&parameters);
-        if rests || measured.get(symmetry.len()) == Some(&step) {
-            let now = measure(program, &network, outputs, run.symmetry_tolerance);
-            first = first.or(Some(now));
-            // At its end a run fills whatever measured steps are left.
-            let count = if rests { measured.len() - symmetry.len() } else { 1 };
-            symmetry.extend(std::iter::repeat_n(now.symmetry, count));
-            if run.traced {
-                trace.extend(std::iter::repeat_n(now, count));
+        let is_measured = measured.get(symmetry.len()) == Some(&step);
+        if program.looks_at(step) || is_measured {
+            let outputs = network.forward(&parameters);
+            if program.looks_at(step) {
+                if beyond(outputs.loss) || parameters.iter().any(|&p| beyond(p)) {
+                    diverge_step = Some(step);
+                } else if solve_step.is_none() && holds(program.criterion, outputs, run.solved_limit) {
+                    solve_step = Some(step);
+                }
             }
-            if rests {
-                break now;
+            let rests = diverge_step.is_some()
+                || (program.stop_when_solved && solve_step.is_some())
+                || step == program.steps;
+            network.backward(&parameters);
+            if rests || is_measured {
+                let now = measure(program, &network, &optimizer.missing, outputs, run.symmetry_tolerance);
+                first = first.or(Some(now));
+                // At its end a run fills whatever measured steps are left.
+                let count = if rests { measured.len() - symmetry.len() } else { 1 };
+                symmetry.extend(std::iter::repeat_n(now.symmetry, count));
+                if run.traced {
+                    trace.extend(std::iter::repeat_n(now, count));
+                }
+                if rests {
+                    break now;
+                }
             }
         }
         if nudge.is_some() {
             before.copy_from_slice(&parameters);
         }
-        update(program.optimizer, run, &weights, network.gradient(), &mut parameters, &mut slots);
+        let gradient = match &mut minibatches {
+            Some(minibatches) => minibatches.gradient(step, &parameters),
+            None => network.gradient(),
+        };
+        optimizer.update(step, gradient, &mut parameters);
         if let Some(nudge) = nudge {
             nudge.apply(step, &before, &mut parameters);
         }
@@ -90,39 +100,24 @@ fn holds(criterion: Criterion, outputs: Outputs, limit: f64) -> bool {
     }
 }
 
-/// One update by the gradient of the loss plus decay·w.
-fn update(
-    optimizer: Optimizer,
-    run: &Run,
-    weights: &[bool],
-    gradient: &[f64],
-    parameters: &mut [f64],
-    slots: &mut [f64],
-) {
-    for (p, w) in parameters.iter_mut().enumerate() {
-        let decay = if weights[p] { run.weight_decay } else { 0.0 };
-        let g = gradient[p] + decay * *w;
-        match optimizer {
-            Optimizer::Sgd => *w -= run.lr * g,
-            Optimizer::Momentum => {
-                slots[p] = -run.lr * g + run.momentum * slots[p];
-                *w += slots[p];
-            }
-        }
-    }
-}
-
 /// After a forward and a backward pass.
-fn measure(program: &Program, network: &Network, outputs: Outputs, tolerance: f64) -> Measured {
+fn measure(
+    program: &Program,
+    network: &Network,
+    missing: &[bool],
+    outputs: Outputs,
+    tolerance: f64,
+) -> Measured {
     let layers: Vec<LayerSpread> = (program.shape.hidden.iter().enumerate())
         .filter(|&(_, &width)| width >= 2)
         .map(|(l, &width)| LayerSpread::of(network.hidden(l), width, tolerance))
         .collect();
     let (symmetry, units) = classify(&layers, tolerance);
+    let present = network.gradient().iter().zip(missing).filter(|&(_, missing)| !missing);
     Measured {
         loss: outputs.loss,
         error: outputs.error,
-        gradient_norm: network.gradient().iter().map(|g| g * g).sum::<f64>().sqrt(),
+        gradient_norm: present.map(|(g, _)| g * g).sum::<f64>().sqrt(),
         units,
         symmetry,
     }

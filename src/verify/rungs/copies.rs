@@ -38,8 +38,8 @@ fn copies(
 ) -> Result<(), EngineError> {
     let run = Run { scale, bias_scale: scale, lr: 0.25, traced: true, ..nets::run(0) };
     let runs = nets::seeds(2, run);
-    let got = pair.engine(program, &runs, Start::Drawn { master: 5 })?;
-    let want = pair.reference(program, &runs, Start::Drawn { master: 5 })?;
+    let got = pair.engine(program, &runs, Start::Drawn)?;
+    let want = pair.reference(program, &runs, Start::Drawn)?;
     let count = program.shape.parameters();
     let names = program.shape.parameter_names();
     let copies = Init { base: Base::Copies, ..program.init };

@@ -14,7 +14,7 @@ pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineE
     let run = Run { scale, bias_scale: scale, lr: 0.5, ..nets::run(0) };
     for hidden in [&[][..], &[2], &[3, 2]] {
         let program = nets::boolean(Boolean::Xor, hidden, Activation::Logistic, 100);
-        let got = pair.engine(&program, &nets::seeds(5, run), Start::Drawn { master: 0 })?;
+        let got = pair.engine(&program, &nets::seeds(5, run), Start::Drawn)?;
         let count = program.shape.parameters();
         let names = program.shape.parameter_names();
         for (r, result) in got.runs.iter().enumerate() {
