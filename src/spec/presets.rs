@@ -29,5 +29,30 @@ pub fn presets() -> &'static [Preset] {
             about: "parity of 4 bits: how many hidden units does it take?",
             text: include_str!("presets/parity.toml"),
         },
+        Preset {
+            name: "escape",
+            about: "XOR: how long does it take to leave the saddle at zero, by scale and activation?",
+            text: include_str!("presets/escape.toml"),
+        },
+        Preset {
+            name: "kolen-pollack",
+            about: "XOR: how often it converges by the range of the weights (Kolen & Pollack 1990)",
+            text: include_str!("presets/kolen-pollack.toml"),
+        },
+        Preset {
+            name: "kolen-pollack-slice",
+            about: "XOR: a 200 × 200 slice through weight space (Kolen & Pollack 1990)",
+            text: include_str!("presets/kolen-pollack-slice.toml"),
+        },
+        Preset {
+            name: "kolen-pollack-slice-2",
+            about: "XOR: another slice",
+            text: include_str!("presets/kolen-pollack-slice-2.toml"),
+        },
+        Preset {
+            name: "fractal",
+            about: "learning rate × learning rate: where training converges (Sohl-Dickstein 2024)",
+            text: include_str!("presets/fractal.toml"),
+        },
     ]
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::reference::Disturbance;
 use crate::engine::{EngineError, Program, Run, Start};
-use crate::net::{Activation, Loss, Optimizer};
+use crate::net::{Activation, Loss, NoiseKinds, Optimizer};
 use crate::task::Boolean;
 use crate::verify::compare::Comparison;
 use crate::verify::rounding::F32;
@@ -83,8 +83,11 @@ pub fn trajectories(
         };
         let got_last: Vec<f64> = got.parameters.last[range].iter().map(|&p| p.into()).collect();
         let place = |what: &str| {
-            let Program { shape, loss, optimizer, steps, .. } = program;
-            format!("{what}, {steps} steps of {optimizer}, {shape} {} {loss}, run {r}", shape.activation)
+            let Program { shape, loss, optimizer, steps, batch, noise, .. } = program;
+            let batch = batch.map_or(String::new(), |batch| format!(" by {batch} samples"));
+            let noise = if *noise == NoiseKinds::default() { String::new() } else { format!(", {noise:?}") };
+            let net = format!("{shape} {} {loss}", shape.activation);
+            format!("{what}, {steps} steps of {optimizer}{batch}, {net}{noise}, run {r}")
         };
         comparison.numbers(&got_last, &want_last, bound, |p| place(&names[p]));
         let loss = want.runs[r].last.loss;
