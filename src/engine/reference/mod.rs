@@ -7,7 +7,7 @@ mod nudge;
 mod stepper;
 mod train;
 
-pub use network::{Network, gradient};
+pub use network::{HessianProduct, Network, gradient};
 
 use rayon::prelude::*;
 
