@@ -32,7 +32,11 @@ units stay the same bit for bit. With and.toml holding
   task.dataset = \"and\"
   init.scale = 0.0
 
-  symbreak inspect and.toml --steps 0,1,2,10,10000")]
+  symbreak inspect and.toml --steps 0,1,2,10,10000
+
+and with the output bias at its optimum, -ln 3, the same point is a saddle: no gradient, but two ways down
+
+  symbreak inspect and.toml --steps 0 --set 'init.values=[0,0,0,0,0,0,0,0,-1.0986123]'")]
 pub struct InspectArgs {
     /// A preset, a TOML file, or the result directory of a sweep
     #[arg(value_name = "PRESET | SPEC.toml | DIR")]
@@ -207,7 +211,7 @@ fn head(of: &Document<'_>, run: &Run) -> String {
     let swept = if swept.is_empty() { String::new() } else { format!(", {}", swept.join(", ")) };
     format!(
         "{}: run {} (cell {}, seed {}{swept})\n{} {}, output {}, {}, {} at rate {}; {} samples, {} parameters\n\
-         in f64, from the f32 start that all engines share; gradients and the Hessian are of the loss over the\n\
+         in f64, from the f32 start that all engines share; gradient and Hessian are of the loss over the\n\
          whole task, without weight decay or noise\n",
         of.name,
         of.run,

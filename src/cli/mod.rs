@@ -14,6 +14,7 @@ use crate::sweep::SweepError;
 pub mod bench;
 pub mod devices;
 pub mod dry_run;
+pub mod fit;
 pub mod inspect;
 pub mod presets;
 pub mod progress;
@@ -57,6 +58,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Look at one run step by step: parameters, gradients, units, Hessian, kind of stationary point
     Inspect(inspect::InspectArgs),
+    /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
+    Fit(fit::FitArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -70,7 +73,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify", "bench", "inspect"];
+    let commands = ["run", "presets", "devices", "verify", "bench", "inspect", "fit"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -87,6 +90,7 @@ impl Cli {
             Command::Verify(args) => verify::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::Inspect(args) => inspect::run(&args),
+            Command::Fit(args) => fit::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }

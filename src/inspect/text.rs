@@ -161,15 +161,15 @@ fn wrapped(text: &mut String, name: &str, parts: &[String], between: &str) {
     line(text, &now);
 }
 
-/// A table without lines; the first `words` columns are words, the others numbers.
-fn table(text: &mut String, words: usize, head: Vec<String>, rows: Vec<Vec<String>>) {
+/// A table without lines; the first column is words, the next `numbers` are numbers, what is left is words.
+fn table(text: &mut String, numbers: usize, head: Vec<String>, rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(head);
     for row in rows {
         table.add_row(row);
     }
-    for column in table.column_iter_mut().skip(words) {
+    for column in table.column_iter_mut().skip(1).take(numbers) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for row in table.lines() {
@@ -195,7 +195,7 @@ fn parameters(text: &mut String, of: &Snapshot) {
         };
         vec![parameter.name.clone(), short(parameter.value), short(parameter.gradient), moved]
     };
-    table(text, 1, head.to_vec(), of.parameters.iter().take(ROWS).map(row).collect());
+    table(text, 2, head.to_vec(), of.parameters.iter().take(ROWS).map(row).collect());
     cut(text, of.parameters.len(), ROWS, "parameters");
 }
 
@@ -235,7 +235,7 @@ fn units(text: &mut String, of: &Snapshot) {
         });
         row
     };
-    table(text, 1, head, units.iter().map(row).collect());
+    table(text, head.len() - 2, head, units.iter().map(row).collect());
     cut(text, of.units.len(), ROWS, "units");
     let mut hidden = Vec::new();
     for (all, shown, what) in [
@@ -275,7 +275,7 @@ fn samples(text: &mut String, of: &Snapshot) {
         }
         row
     };
-    table(text, 1, head, of.samples.iter().take(ROWS).enumerate().map(row).collect());
+    table(text, head.len(), head, of.samples.iter().take(ROWS).enumerate().map(row).collect());
     cut(text, of.samples.len(), ROWS, "samples");
     if first.inputs.len() > inputs || first.targets.len() > outputs {
         let shown = format!(
@@ -299,7 +299,7 @@ fn movements(text: &mut String, snapshots: &[Snapshot]) {
         row.extend(shown.iter().map(|snapshot| format!("{} of {}", snapshot.moved[g].moved, group.of)));
         row
     };
-    table(text, 1, head, last.moved.iter().enumerate().map(row).collect());
+    table(text, head.len(), head, last.moved.iter().enumerate().map(row).collect());
 }
 
 /// Four digits; an exact zero is `0`.
