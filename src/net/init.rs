@@ -239,15 +239,20 @@ impl Drawing {
     }
 }
 
-/// A random orthogonal matrix, row by row, from the normal numbers `noise(0)`, `noise(1)`, …: Q of a QR decomposition with
-/// the signs of R's diagonal, which makes it uniform (Mezzadri 2007). In f64, rounded once.
-fn orthogonal(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> Vec<f32> {
-    let (long, short) = (rows.max(columns), rows.min(columns));
-    let normals = DMatrix::from_fn(long, short, |i, j| f64::from(noise(i * short + j)));
+/// A random matrix of orthonormal columns, no more of them than rows, from the normal numbers `noise(0)`, `noise(1)`, … (row
+/// by row): Q of a QR decomposition with the signs of R's diagonal, which makes it uniform (Mezzadri 2007).
+pub(crate) fn orthonormal_columns(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> DMatrix<f64> {
+    let normals = DMatrix::from_fn(rows, columns, |i, j| f64::from(noise(i * columns + j)));
     let (q, r) = normals.qr().unpack();
-    let signed = |i: usize, j: usize| (q[(i, j)] * r[(j, j)].signum()) as f32;
-    let at =
-        |row: usize, column: usize| if rows >= columns { signed(row, column) } else { signed(column, row) };
+    DMatrix::from_fn(rows, columns, |i, j| q[(i, j)] * r[(j, j)].signum())
+}
+
+/// A random orthogonal matrix, row by row, from the normal numbers `noise(0)`, `noise(1)`, …. In f64, rounded once.
+fn orthogonal(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> Vec<f32> {
+    let frame = orthonormal_columns(rows.max(columns), rows.min(columns), noise);
+    let at = |row: usize, column: usize| {
+        (if rows >= columns { frame[(row, column)] } else { frame[(column, row)] }) as f32
+    };
     (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect()
 }
 
@@ -259,12 +264,14 @@ pub fn uniform(word: u32) -> f32 {
 
 /// A standard normal number by Box & Muller (1958), from polynomials of our own: the built-in log and cos of
 /// a shading language may be off by 2⁻¹¹.
+#[inline(always)]
 pub fn normal(radius: u32, angle: u32) -> f32 {
     (-2.0 * ln_unit(radius)).sqrt() * cos_turn(angle)
 }
 
 /// ln u for the odd multiple u of 2⁻²⁴ that the upper 23 bits of a word name, which f32 holds exactly: exponent
 /// and mantissa apart, and ln m = 2 artanh((m − 1)/(m + 1)).
+#[inline(always)]
 fn ln_unit(word: u32) -> f32 {
     let bits = ((2 * (word >> 9) + 1) as f32).to_bits();
     // Shift the mantissa's range to [√½, √2), where the series is short and ln 1 is exactly 0.
@@ -279,6 +286,7 @@ fn ln_unit(word: u32) -> f32 {
 }
 
 /// cos(2π · word / 2³²): the quadrant from the top bits, exactly; a polynomial on ±π/4.
+#[inline(always)]
 fn cos_turn(word: u32) -> f32 {
     let quadrant = word.wrapping_add(0x2000_0000) >> 30;
     let rest = word.wrapping_sub(quadrant << 30) as i32;
@@ -288,12 +296,9 @@ fn cos_turn(word: u32) -> f32 {
     let sin = r + r * u * sin_series;
     let cos = 1.0 - 0.5 * u
         + u * u * (((-2.730_094_5e-7 * u + 2.480_06e-5) * u - 0.001_388_888_8) * u + 0.041_666_668);
-    match quadrant {
-        0 => cos,
-        1 => -sin,
-        2 => -cos,
-        _ => sin,
-    }
+    // cos, −sin, −cos, sin: without a branch, so that many at once become vectors.
+    let value = if quadrant & 1 == 0 { cos } else { sin };
+    if (quadrant + 1) & 2 == 0 { value } else { -value }
 }
 
 #[cfg(test)]
