@@ -295,7 +295,8 @@ impl Iterations {
     /// Whether a dispatch can hold a step and `measurements` that the kernel makes as it trains, and two more, and another
     /// a measurement.
     fn fit(self, measurements: u64) -> bool {
-        (self.step + self.dispatch + 2 * measurements * self.measurement).max(self.measurement) <= LOOP_ITERATIONS
+        (self.step + self.dispatch + 2 * measurements * self.measurement).max(self.measurement)
+            <= LOOP_ITERATIONS
     }
 }
 
@@ -574,6 +575,9 @@ fn render(name: &str, context: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rayon::prelude::*;
 
     use super::*;
     use crate::net::{Loss, NoiseKinds, Optimizer, Readout, Shape};
@@ -675,14 +679,12 @@ mod tests {
         for source in [init(), rng()] {
             validate(&source).unwrap();
         }
-        let (mut registers, mut workgroups) = (0, 0);
-        for program in permutations() {
+        let (registers, workgroups) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        permutations().into_par_iter().for_each(|program| {
             for target in [Target::HARDWARE, Target::SOFTWARE] {
                 let kernel = kernel(&program, target).unwrap();
-                match kernel.kind {
-                    Kind::Register(_) => registers += 1,
-                    Kind::Workgroup(_) => workgroups += 1,
-                }
+                let of_kind = if let Kind::Register(_) = kernel.kind { &registers } else { &workgroups };
+                of_kind.fetch_add(1, Ordering::Relaxed);
                 for source in
                     [kernel.train(&program, false), kernel.train(&program, true), kernel.measure(&program)]
                 {
@@ -691,7 +693,8 @@ mod tests {
                     }
                 }
             }
-        }
+        });
+        let [registers, workgroups] = [registers, workgroups].map(AtomicUsize::into_inner);
         assert!(registers > 300 && workgroups > 300, "{registers} {workgroups}");
     }
 
@@ -729,6 +732,30 @@ mod tests {
         assert!(error.contains("--backend cpu"), "{error}");
         let kernel = kernel(&program(4, &[60, 50]), Target::HARDWARE).unwrap();
         assert!(matches!(kernel.kind, Kind::Workgroup(_)), "{kernel:?}");
+    }
+
+    /// A thousand samples of 64 numbers, ten classes, under everything that takes work.
+    #[test]
+    fn large_tasks_fit_under_all_noise() {
+        let noise = NoiseKinds { dropout: true, gradient: true, input: true, mask: true };
+        for hidden in [&[][..], &[2], &[32], &[64]] {
+            let data = Data { inputs: 64, outputs: 10, x: vec![0.5; 64 * 1024], y: vec![0.5; 10 * 1024] };
+            let shape = Shape { inputs: 64, outputs: 10, ..program(1, hidden).shape };
+            for batch in [None, Some(1), Some(100)] {
+                for noise in [NoiseKinds::default(), noise] {
+                    let program = Program {
+                        noise,
+                        batch,
+                        optimizer: Optimizer::Adam,
+                        ..Program::new(shape.clone(), Arc::new(data.clone()))
+                    };
+                    for target in [Target::HARDWARE, Target::SOFTWARE] {
+                        let kernel = kernel(&program, target);
+                        assert!(kernel.is_ok(), "{hidden:?} by {batch:?}, {noise:?}: {kernel:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
