@@ -56,8 +56,8 @@ mutants! {
 
     register_forgets_adams_correction: "train_register",
         |source| source.replace("one_minus_exp(mean_fall * updates)", "Real(1.0)"), caught by "optimizers";
-    register_forgets_its_mean_squares_between_dispatches: "train_register",
-        |source| source.replace("var v0 = Real(velocities[0u * stride + n0]", "var v0 = Real(0.0"), caught by "optimizers";
+    register_forgets_its_mean_between_dispatches: "train_register",
+        |source| source.replace("var m0 = Real(", "var m0 = 0.0 * Real("), caught by "optimizers";
 
     stochastic_starts_each_epoch_in_the_same_order: "train_register_stochastic",
         |source| source.replace("shuffle(order_key, t / EPOCH,", "shuffle(order_key, 0u,"), caught by "noise";
@@ -70,7 +70,7 @@ mutants! {
     stochastic_has_the_same_noise_in_every_step: "train_register_stochastic",
         |source| source.replace("draw_normals(input_key, t,", "draw_normals(input_key, 0u,"), caught by "noise";
     stochastic_moves_a_missing_weight: "train_register_stochastic",
-        |source| source.replace("(missing0 >> 0u) & 1u", "(missing0 >> 0u) & 2u"), caught by "noise";
+        |source| source.replace(") & 1u) == 1u)", ") & 1u) == 2u)"), caught by "noise";
     softmax_forgets_the_other_classes: "train_register",
         |source| source.replace("fma(-rest0, share0,", "fma(-rest0, 0.0 * share0,"), caught by "noise";
 
