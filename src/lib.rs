@@ -8,7 +8,7 @@
 //! | [`task`] | the data sets |
 //! | [`net`] | the mathematics, once: shapes, activations, losses, optimizers, init, random numbers |
 //! | [`engine`] | the trait `Engine`, and `cpu`, `gpu`, `reference` and `mock` behind it |
-//! | [`measure`] | symmetry, outcomes, intervals |
+//! | [`measure`] | symmetry, outcomes, scores, intervals |
 //! | [`output`] | every file that is written is written here |
 //! | [`sweep`] | drives an engine through a plan, window by window, into the files |
 //! | [`verify`] | the ladder: engines against each other, rung by rung |

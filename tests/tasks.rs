@@ -156,9 +156,8 @@ fn large_tasks_with_many_inputs_and_outputs_train() {
 }
 
 #[test]
-fn the_linear_map_is_learnt_mode_by_mode_as_saxe_et_al_say() {
-    // Zero map, no biases: the loss at the start is half the sum of the squared singular values; what is left after
-    // training is less than the smallest of them.
+fn the_loss_of_the_linear_map_is_that_of_its_singular_values() {
+    // Zero weights: half the sum of their squares, and a saddle. From small ones all of it is learnt.
     let flags = [
         "task.dataset=linear",
         "task.samples=8",
