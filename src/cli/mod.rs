@@ -14,6 +14,8 @@ use crate::sweep::SweepError;
 pub mod bench;
 pub mod devices;
 pub mod dry_run;
+pub mod fit;
+pub mod inspect;
 pub mod presets;
 pub mod progress;
 pub mod run;
@@ -54,12 +56,16 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Time every engine and adapter on networks of several sizes
     Bench(bench::BenchArgs),
+    /// Look at one run step by step: parameters, gradients, units, Hessian, kind of stationary point
+    Inspect(inspect::InspectArgs),
+    /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
+    Fit(fit::FitArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 6] = ["claims", "inspect", "plot", "report", "merge", "slurm"];
+const NOT_YET: [&str; 5] = ["claims", "plot", "report", "merge", "slurm"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -67,7 +73,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify", "bench"];
+    let commands = ["run", "presets", "devices", "verify", "bench", "inspect", "fit"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -83,6 +89,8 @@ impl Cli {
             Command::Devices(args) => devices::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Fit(args) => fit::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }
