@@ -115,7 +115,8 @@ fn cpu() {
 #[test]
 fn gpu() {
     match adapter::gpu() {
-        Some(engine) => agrees(engine, 8.0),
+        // Exponentials and divisions of a shading language may be off by some ulp each.
+        Some(engine) => agrees(engine, 16.0),
         None => eprintln!("SKIPPED: no such device here"),
     }
 }

@@ -71,6 +71,15 @@ pub fn stochastic() -> Plan {
     )
 }
 
+/// The same for the GPU's kernel for large nets; 20 runs.
+#[cfg(feature = "gpu")]
+fn wide_stochastic() -> Plan {
+    plan(
+        "[net]\nhidden = [33]\n[train]\nsteps = 25\nbatch = 3\nlr = 0.1\n[noise]\ndropout = 0.2\n\
+         gradient = 0.01\ninput = 0.1\nmask = 0.2\n[sweep]\n\"train.optimizer\" = \"momentum,adam\"\n[runs]\nseeds = 10",
+    )
+}
+
 /// A sweep in which some runs have rates and decay of the plainest kind and others do not; 72 runs.
 pub fn rates() -> Plan {
     plan(
@@ -183,5 +192,8 @@ fn gpu_rows_do_not_depend_on_batches_and_the_order_of_cells() {
     };
     cut_anywhere(&mut engine, &two_programs(), &[5, 17, 64]);
     cut_anywhere(&mut engine, &wide(), &[3, 16]);
+    cut_anywhere(&mut engine, &stochastic(), &[5, 17]);
+    cut_anywhere(&mut engine, &wide_stochastic(), &[3, 16]);
+    cut_anywhere(&mut engine, &rates(), &[5, 17]);
     any_order(&mut engine);
 }
