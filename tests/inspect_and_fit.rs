@@ -75,7 +75,7 @@ fn the_kind_of_point_is_told() {
     let relu = out(&mut symbreak(&place, "inspect spec.toml --steps 0 --set net.activation=relu"));
     assert!(relu.contains("kinks: units stand exactly at the kink"), "{relu}");
     let wide = out(&mut symbreak(&place, "inspect spec.toml --steps 0 --set net.hidden=1000"));
-    assert!(wide.contains("point: unknown: 4001 parameters are more than the 2000"), "{wide}");
+    assert!(wide.contains("point: unknown: 4001 parameters are more than the 1000"), "{wide}");
     assert!(wide.contains("… and 3961 more parameters; --json has them all"));
 }
 
@@ -87,8 +87,17 @@ fn a_run_of_a_finished_sweep_is_the_run_of_its_spec() {
     );
     symbreak(&place, "run spec.toml --backend reference --out out").assert().success();
     let of_sweep = out(&mut symbreak(&place, "inspect out --run 17 --json"));
-    assert_eq!(of_sweep, out(&mut symbreak(&place, "inspect spec.toml --run 17 --json")));
     let document: Json = serde_json::from_str(&of_sweep).unwrap();
+    let mut of_spec = json(&mut symbreak(&place, "inspect spec.toml --run 17"));
+    assert_eq!(of_spec["recorded"], Json::Null);
+    assert_eq!(document["recorded"]["outcome"], "stuck");
+    of_spec["recorded"] = document["recorded"].clone();
+    assert_eq!(of_spec, document);
+    let text = out(&mut symbreak(&place, "inspect out --run 17"));
+    assert!(
+        text.ends_with("not solved by step 300\nin runs.csv, by the reference engine: stuck\n"),
+        "{text}"
+    );
     assert_eq!((&document["cell"], &document["seed"]), (&Json::from(3), &Json::from(2)));
     assert_eq!(document["swept"], serde_json::json!({ "init.scale": 0.5, "net.hidden": "3x2" }));
     // The reference engine's row says the same.
@@ -158,7 +167,8 @@ fn other_swept_keys_make_groups_and_what_is_missing_is_said() {
     symbreak(&place, "run spec.toml --backend cpu --out out").assert().success();
     let document = json(&mut symbreak(&place, "fit out"));
     assert_eq!(document["groups"][1]["swept"], serde_json::json!({ "net.activation": "tanh" }));
-    let missing = document["groups"][0]["solve"]["missing"].as_str().unwrap();
+    assert_eq!(document["groups"][0]["solve"], Json::Null);
+    let missing = document["groups"][0]["missing"]["solve"].as_str().unwrap();
     assert!(missing.contains("all 40 runs in the range are censored"), "{missing}");
     assert_eq!(document["groups"][0]["cells"][0]["solve"]["median"], Json::Null);
     symbreak(&place, "fit out").assert().success().stdout(

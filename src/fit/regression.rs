@@ -528,7 +528,7 @@ mod tests {
             let ends = match one.time {
                 // Narrow ones, and one from 0 on.
                 Time::Within { by, .. } if one.seed == 0 => (f64::NEG_INFINITY, by.ln()),
-                Time::Within { by, .. } if one.seed % 2 == 0 => ((by - 1e-3).ln(), by.ln()),
+                Time::Within { by, .. } if one.seed.is_multiple_of(2) => ((by - 1e-3).ln(), by.ln()),
                 Time::Within { after, by } => (after.ln(), by.ln()),
                 Time::After(last) => (last.ln(), f64::INFINITY),
             };
