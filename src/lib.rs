@@ -12,6 +12,7 @@
 //! | [`output`] | every file that is written is written here |
 //! | [`sweep`] | drives an engine through a plan, window by window, into the files |
 //! | [`verify`] | the ladder: engines against each other, rung by rung |
+//! | [`inspect`] | one run step by step, and what kind of point its parameters are at |
 //! | [`mod@bench`] | how fast engines train, once they are seen to be right |
 
 #![warn(missing_docs)]
@@ -19,6 +20,7 @@
 pub mod bench;
 pub mod cli;
 pub mod engine;
+pub mod inspect;
 pub mod measure;
 pub mod net;
 pub mod output;

@@ -7,7 +7,7 @@ mod nudge;
 mod stepper;
 mod train;
 
-pub use network::{Network, gradient};
+pub use network::{HessianProduct, Network, gradient};
 
 use rayon::prelude::*;
 
@@ -20,6 +20,24 @@ use nudge::Nudge;
 #[derive(Debug)]
 pub struct ReferenceEngine {
     pool: rayon::ThreadPool,
+}
+
+/// Trains one run on this thread, from the start that all engines share, as [`ReferenceEngine`] does. `observer` sees the
+/// step and the parameters after every update, step 0 and the last included.
+///
+/// # Errors
+/// [`EngineError::Interrupted`]
+pub fn observe(
+    program: &Program,
+    run: &Run,
+    interrupted: &AtomicBool,
+    observer: &mut dyn FnMut(u32, &[f64]),
+) -> Result<RunResult, EngineError> {
+    let mut initial = Vec::with_capacity(program.shape.parameters());
+    program.drawing().draw(run.amounts(), &mut initial);
+    let measured = measured_steps(program.steps);
+    let finished = train::train(program, run, initial, &measured, None, interrupted, Some(observer))?;
+    Ok(finished.result)
 }
 
 /// One run to its end: its result and, in layout order, its first and last parameters.
@@ -90,7 +108,8 @@ impl ReferenceEngine {
                 }
                 Start::Given(given) => given[index * count..(index + 1) * count].to_vec(),
             };
-            let finished = train::train(program, run, initial, &measured, nudge(index), watch.interrupted)?;
+            let finished =
+                train::train(program, run, initial, &measured, nudge(index), watch.interrupted, None)?;
             (watch.finished)(1);
             Ok(finished)
         };
