@@ -27,48 +27,22 @@ pub fn conclusion(findings: &[Finding]) -> Vec<String> {
             _ => "Equal non-zero weights are not as bad as zero here.".into(),
         });
     }
-    if let Some(finding) = of(5) {
-        let [still, moved] = split(finding);
-        let mut sentences = Vec::new();
-        if !still.is_empty() {
-            sentences.push(format!("From exactly zero no weight ever moves for {}.", still.join("; ")));
-        }
-        if !moved.is_empty() {
-            sentences.push(format!("Weights do leave zero for {}.", moved.join("; ")));
-        }
+    for (claim, yes, no) in [
+        (5, "From exactly zero, weights are still zero after training with", "They are not with"),
+        (4, "Zero is harmless with hidden layer", "It is fatal with hidden layer"),
+        (12, "What rescues: most XOR runs are solved at", "Not, in their steps, at"),
+        (13, "What parts most copies:", "What does not:"),
+        (14, "From zero weights with random biases, true:", "False:"),
+    ] {
+        let Some(finding) = of(claim) else { continue };
+        let [holds, fails] = split(finding);
+        let sentence = |words: &str, list: Vec<&str>| format!("{words} {}.", list.join(", "));
+        let sentences: Vec<String> = [(yes, holds), (no, fails)]
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(words, list)| sentence(words, list))
+            .collect();
         paragraphs.push(sentences.join(" "));
-    }
-    if let Some(finding) = of(4) {
-        let [harmless, fatal] = split(finding);
-        if !harmless.is_empty() && !fatal.is_empty() {
-            paragraphs.push(format!(
-                "By hidden layer and task, zero is harmless for {}; it is fatal for {}.",
-                harmless.join("; "),
-                fatal.join("; ")
-            ));
-        }
-    }
-    let mut rescues = Vec::new();
-    let mut does_not = Vec::new();
-    for finding in [12, 13, 14].into_iter().filter_map(of) {
-        let [yes, no] = split(finding);
-        let verb = match finding.claim {
-            12 => "solves most XOR runs",
-            13 => "parts most copies",
-            _ => "works from zero weights and random biases",
-        };
-        if !yes.is_empty() {
-            rescues.push(format!("{verb}: {}", yes.join(", ")));
-        }
-        if !no.is_empty() {
-            does_not.push(format!("{verb}: {}", no.join(", ")));
-        }
-    }
-    if !rescues.is_empty() {
-        paragraphs.push(format!("What rescues. {}.", rescues.join("; ")));
-    }
-    if !does_not.is_empty() {
-        paragraphs.push(format!("What does not. {}.", does_not.join("; ")));
     }
     paragraphs
 }

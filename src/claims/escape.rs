@@ -16,21 +16,21 @@ pub static PERTURBATION: Claim = Claim {
             judge: judges::most_break_and_are_solved,
         },
         Statement {
-            text: "the same at scale 1e-2 from copies",
+            text: "XOR: most runs break and are solved, at scale 1e-2 from copies",
             given: &[("the start", "scale 1e-2 from copies")],
             specs: &[&FROM_COPIES],
             cells: &[("init.scale", &["0.01"])],
             judge: judges::most_break_and_are_solved,
         },
         Statement {
-            text: "the same at scale 1e-6 from copies",
+            text: "XOR: most runs break and are solved, at scale 1e-6 from copies",
             given: &[("the start", "scale 1e-6 from copies")],
             specs: &[&FROM_COPIES],
             cells: &[("init.scale", &["1e-6"])],
             judge: judges::most_break_and_are_solved,
         },
         Statement {
-            text: "the same at scale 1e-3 from zero, within the default 10,000 steps",
+            text: "XOR: most runs break and are solved, at scale 1e-3 from zero, within the default 10,000 steps",
             given: &[("the start", "scale 1e-3 from zero")],
             specs: &[&FROM_ZERO],
             cells: &[("init.scale", &["0.001"])],
@@ -58,9 +58,6 @@ steps = 10000
 
 [sweep]
 "init.scale" = "1e-3,1"
-
-[runs]
-seeds = 400
 "#,
 };
 
@@ -82,9 +79,6 @@ steps = 10000
 
 [sweep]
 "init.scale" = "1e-6,1e-2"
-
-[runs]
-seeds = 400
 "#,
 };
 
@@ -94,42 +88,42 @@ pub static OTHER_MEANS: Claim = Claim {
     text: "What else breaks the symmetry (nobody said it)",
     statements: &[
         Statement {
-            text: "from copies at scale 0, most runs break by dropout of 1 in 5",
+            text: "from copies at scale 0, most runs break by dropout of every second unit",
             given: &[("what is added", "dropout")],
             specs: &[&DROPOUT],
             cells: &[],
             judge: judges::most_break,
         },
         Statement {
-            text: "by gradient noise of 0.01",
+            text: "from copies at scale 0, most runs break by gradient noise of 0.01",
             given: &[("what is added", "gradient noise")],
             specs: &[&GRADIENT_NOISE],
             cells: &[],
             judge: judges::most_break,
         },
         Statement {
-            text: "by random missing connections, 1 in 5",
+            text: "from copies at scale 0, most runs break by random missing connections, every second one",
             given: &[("what is added", "random missing connections")],
             specs: &[&MISSING_CONNECTIONS],
             cells: &[],
             judge: judges::most_break,
         },
         Statement {
-            text: "by the order of the data, sample by sample",
+            text: "from copies at scale 0, most runs break by the order of the data, sample by sample",
             given: &[("what is added", "data order")],
             specs: &[&DATA_ORDER],
             cells: &[],
             judge: judges::most_break,
         },
         Statement {
-            text: "by momentum",
+            text: "from copies at scale 0, most runs break by momentum",
             given: &[("what is added", "momentum")],
             specs: &[&OPTIMIZERS],
             cells: &[("train.optimizer", &["momentum"])],
             judge: judges::most_break,
         },
         Statement {
-            text: "by Adam",
+            text: "from copies at scale 0, most runs break by Adam",
             given: &[("what is added", "Adam")],
             specs: &[&OPTIMIZERS],
             cells: &[("train.optimizer", &["adam"])],
@@ -153,7 +147,7 @@ base = "copies"
 scale = 0.0
 
 [noise]
-dropout = 0.2
+dropout = 0.5
 
 [runs]
 seeds = 100
@@ -197,7 +191,7 @@ base = "copies"
 scale = 0.0
 
 [noise]
-mask = 0.2
+mask = 0.5
 
 [runs]
 seeds = 100
@@ -258,14 +252,14 @@ pub static RANDOM_BIASES: Claim = Claim {
     statements: &[
         Statement {
             text: "XOR is solved by some runs from zero weights with biases of scale 1",
-            given: &[("what is asked", "solving XOR at bias scale 1")],
+            given: &[("what is asked", "XOR at bias scale 1")],
             specs: &[&BIASES],
             cells: &[("init.bias_scale", &["1.0"])],
             judge: judges::some_solved,
         },
         Statement {
-            text: "the same with biases of scale 0.1",
-            given: &[("what is asked", "solving XOR at bias scale 0.1")],
+            text: "XOR is solved by some runs from zero weights with biases of scale 0.1",
+            given: &[("what is asked", "XOR at bias scale 0.1")],
             specs: &[&BIASES],
             cells: &[("init.bias_scale", &["0.1"])],
             judge: judges::some_solved,
@@ -299,9 +293,6 @@ steps = 10000
 
 [sweep]
 "init.bias_scale" = "1,0.1"
-
-[runs]
-seeds = 400
 "#,
 };
 

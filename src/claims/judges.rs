@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::observed::Runs;
-use crate::engine::RunResult;
+use crate::engine::{RunResult, Units};
 use crate::inspect::hessian::{PointKind, classify};
 use crate::measure::statistics::wilson;
-use crate::measure::{Outcome, Symmetry, outcome};
+use crate::measure::{Outcome, Standstill, Symmetry, outcome, standstill};
 
 /// Decides a statement by the runs of the cells that it speaks of.
 pub type Judge = fn(&[Runs<'_>]) -> Judgement;
@@ -40,6 +40,11 @@ fn most((some, all): (usize, usize)) -> (bool, String) {
     let percent = |x: f64| format!("{:.1}", 100.0 * x);
     let (low, high) = interval.unwrap_or((0.0, 1.0));
     (low > 0.5, format!("{some} of {all} runs [{} to {} %]", percent(low), percent(high)))
+}
+
+/// Whether a run that is not solved might be with more steps.
+fn still_moving(runs: &Runs<'_>, seed: usize) -> bool {
+    matches!(standstill(&runs.results[seed]), Some(Standstill::Plateau | Standstill::Moving))
 }
 
 fn is_solved(run: &RunResult) -> bool {
@@ -95,7 +100,11 @@ pub fn seeds_are_identical(cells: &[Runs<'_>]) -> Judgement {
 /// Some runs are solved and some are not.
 pub fn some_solved_some_not(cells: &[Runs<'_>]) -> Judgement {
     let (solved, all) = count(cells, |runs, seed| is_solved(&runs.results[seed]));
-    judgement(0 < solved && solved < all, format!("{solved} of {all} seeds solved"))
+    let (slow, _) = count(cells, still_moving);
+    let rest = all - solved - slow;
+    let evidence =
+        format!("{solved} of {all} seeds solved; {slow} are still on a plateau or moving, {rest} at rest");
+    judgement(0 < solved && solved < all, evidence)
 }
 
 /// Some runs are solved.
@@ -108,11 +117,6 @@ pub fn some_solved(cells: &[Runs<'_>]) -> Judgement {
 pub fn all_solved(cells: &[Runs<'_>]) -> Judgement {
     let (solved, all) = count(cells, |runs, seed| is_solved(&runs.results[seed]));
     judgement(all > 0 && solved == all, solutions(cells))
-}
-
-/// Every run of some cell is solved.
-pub fn some_cell_solved(cells: &[Runs<'_>]) -> Judgement {
-    judgement(cells.iter().any(|runs| runs.results.iter().all(is_solved)), solutions(cells))
 }
 
 /// No run is solved.
@@ -136,7 +140,7 @@ fn solutions(cells: &[Runs<'_>]) -> String {
 
 /// Largest spread at any measured step of any run; infinity for one that cannot be told.
 fn largest_spread(runs: &Runs<'_>, seed: usize) -> f64 {
-    let spread = |units: Option<crate::engine::Units>| match units {
+    let spread = |units: Option<Units>| match units {
         Some(units) if units.spread >= 0.0 => units.spread,
         _ => f64::INFINITY,
     };
@@ -192,12 +196,15 @@ pub fn weights_of_a_unit_part(cells: &[Runs<'_>]) -> Judgement {
         })
     };
     let (apart, all) = count(cells, part);
-    let difference = every(cells)
-        .map(|(runs, seed)| {
-            let last = &runs.parameters[seed][1];
-            f64::from((last[0] - last[1]).abs())
-        })
-        .fold(f64::INFINITY, f64::min);
+    let difference = every(cells).map(|(runs, seed)| {
+        let units = runs.parameters[seed][1].chunks(runs.program.shape.inputs);
+        let range = |unit: &[f32]| {
+            let (low, high) = unit.iter().fold((f32::MAX, f32::MIN), |(l, h), &w| (l.min(w), h.max(w)));
+            f64::from(high - low)
+        };
+        units.take(runs.program.shape.hidden[0]).map(range).fold(f64::INFINITY, f64::min)
+    });
+    let difference = difference.fold(f64::INFINITY, f64::min);
     let evidence = format!("in {apart} of {all} runs; they end at least {} apart", number(difference));
     judgement(all > 0 && apart == all, evidence)
 }
@@ -276,7 +283,7 @@ pub fn layers_start_from_the_output_down(cells: &[Runs<'_>]) -> Judgement {
     }
     first.sort_by_key(|&(depth, _)| depth);
     let last = cells.iter().map(|runs| runs.program.steps).max().unwrap_or(0);
-    let show = |step: Option<u32>| step.map_or_else(|| format!("never in {last}"), |step| step.to_string());
+    let show = |step: Option<u32>| step.map_or_else(|| "never".to_string(), |step| step.to_string());
     let places: Vec<String> = first
         .iter()
         .map(|(depth, steps)| {
@@ -284,7 +291,7 @@ pub fn layers_start_from_the_output_down(cells: &[Runs<'_>]) -> Judgement {
             format!("d = {depth}: {}", steps.join(", "))
         })
         .collect();
-    let evidence = format!("first steps, from the output down: {}", places.join("; "));
+    let evidence = format!("first steps of {last}, from the output down: {}", places.join("; "));
     judgement(!cells.is_empty() && right, evidence)
 }
 
@@ -329,7 +336,7 @@ pub fn output_weights_move_and_stay_equal(cells: &[Runs<'_>]) -> Judgement {
 }
 
 /// Of cells whose initial parameters differ in weights between inputs and hidden units: where one such weight alone is
-/// not what it is in the first cell, loss, largest error and outputs' measures at step 0 are those of the first cell, bit for bit.
+/// not what it is in the first cell, loss and largest error at step 0 are those of the first cell, bit for bit.
 pub fn one_hidden_weight_changes_nothing(cells: &[Runs<'_>]) -> Judgement {
     let (mut same, mut all) = (0, 0);
     let mut weights = BTreeSet::new();
@@ -386,10 +393,7 @@ pub fn most_break_and_are_solved(cells: &[Runs<'_>]) -> Judgement {
     let both = count(cells, |runs, seed| broken(runs, seed) && solved(runs, seed));
     let (holds, figures) = most(both);
     let (apart, _) = count(cells, broken);
-    let (moving, _) = count(cells, |runs, seed| {
-        let stand = crate::measure::standstill(&runs.results[seed]);
-        matches!(stand, Some(crate::measure::Standstill::Plateau | crate::measure::Standstill::Moving))
-    });
+    let (moving, _) = count(cells, still_moving);
     let evidence = format!("{figures}; {apart} end apart, {moving} are still on a plateau or moving");
     judgement(holds, evidence)
 }

@@ -186,7 +186,7 @@ pub fn judge(claim: &Claim, observed: &BTreeMap<&'static str, Observed>) -> Find
             holds: judgement.holds,
             evidence: judgement.evidence,
             specs: statement.specs.iter().map(|spec| spec.name.to_string()).collect(),
-            label: label.join(", "),
+            label: label.join(" on "),
         }
     };
     let statements: Vec<Decided> = claim.statements.iter().map(decide).collect();

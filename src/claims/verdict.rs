@@ -59,7 +59,7 @@ pub fn depends_on(given: &[&[(&str, &str)]], truths: &[bool]) -> String {
     let list = |truth: bool| {
         let mut list: Vec<String> = Vec::new();
         for statement in (0..truths.len()).filter(|&statement| truths[statement] == truth) {
-            let value = values(statement, chosen).join(" with ");
+            let value = values(statement, chosen).join(" on ");
             if !list.contains(&value) {
                 list.push(value);
             }
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(depends_on(&GIVEN, &[false, false, true]), "task: true for XOR; false for AND");
         assert_eq!(
             depends_on(&GIVEN, &[true, false, true]),
-            "units and task: true for tanh with AND, logistic with XOR; false for logistic with AND"
+            "units and task: true for tanh on AND, logistic on XOR; false for logistic on AND"
         );
     }
 }

@@ -78,11 +78,25 @@ pub static DELTA_RULE: Claim = Claim {
             judge: judges::all_solved,
         },
         Statement {
-            text: "learned from zero: XOR with any of these",
-            given: &[("the hidden layer", "any"), ("the task", "XOR")],
+            text: "learned from zero: XOR without a hidden layer",
+            given: &[("the hidden layer", "none"), ("the task", "XOR")],
             specs: &[&LEARNED_FROM_ZERO],
-            cells: &[("task.dataset", &["xor"])],
-            judge: judges::some_cell_solved,
+            cells: &[("net.hidden", &["none"]), ("task.dataset", &["xor"])],
+            judge: judges::all_solved,
+        },
+        Statement {
+            text: "learned from zero: XOR with a layer of logistic units",
+            given: &[("the hidden layer", "logistic"), ("the task", "XOR")],
+            specs: &[&LEARNED_FROM_ZERO],
+            cells: &[("net.hidden", &["2"]), ("net.activation", &["logistic"]), ("task.dataset", &["xor"])],
+            judge: judges::all_solved,
+        },
+        Statement {
+            text: "learned from zero: XOR with a layer of tanh units",
+            given: &[("the hidden layer", "tanh"), ("the task", "XOR")],
+            specs: &[&LEARNED_FROM_ZERO],
+            cells: &[("net.hidden", &["2"]), ("net.activation", &["tanh"]), ("task.dataset", &["xor"])],
+            judge: judges::all_solved,
         },
     ],
 };
@@ -181,7 +195,8 @@ pub static LAYER_BY_LAYER: Claim = Claim {
             judge: judges::layers_start_from_the_output_down,
         },
         Statement {
-            text: "the same of tanh units",
+            text: "on AND, of d = 1, 2, 3 layers of tanh units, output weights first move at step 1, the layer below \
+                   at step 2, the first at step d + 1",
             given: &[("the hidden units", "tanh")],
             specs: &[&FIRST_STEPS],
             cells: &[("net.activation", &["tanh"])],

@@ -17,8 +17,6 @@ words! {
         Xor = "xor",
         /// ¬(x1 ⊕ x2)
         Xnor = "xnor",
-        /// x1 ∧ ¬x2: inputs that matter differently
-        X1AndNotX2 = "x1-and-not-x2",
         /// x1 ⊕ … ⊕ xn for `task.bits` = n
         Parity = "parity",
     }
@@ -35,8 +33,7 @@ pub enum Dataset {
 
 impl Dataset {
     /// What a spec may say, in the order of the documentation.
-    pub const WORDS: &'static [&'static str] =
-        &["and", "or", "nand", "xor", "xnor", "x1-and-not-x2", "parity", "random"];
+    pub const WORDS: &'static [&'static str] = &["and", "or", "nand", "xor", "xnor", "parity", "random"];
 
     /// The word that names it.
     pub const fn word(self) -> &'static str {
@@ -108,7 +105,6 @@ impl Data {
                 Boolean::Nand => !(bit(0) && bit(1)),
                 Boolean::Xor => bit(0) != bit(1),
                 Boolean::Xnor => bit(0) == bit(1),
-                Boolean::X1AndNotX2 => bit(0) && !bit(1),
                 Boolean::Parity => code.count_ones() % 2 == 1,
             };
             y.push(targets.value(target));
