@@ -239,15 +239,20 @@ impl Drawing {
     }
 }
 
-/// A random orthogonal matrix, row by row, from the normal numbers `noise(0)`, `noise(1)`, …: Q of a QR decomposition with
-/// the signs of R's diagonal, which makes it uniform (Mezzadri 2007). In f64, rounded once.
-fn orthogonal(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> Vec<f32> {
-    let (long, short) = (rows.max(columns), rows.min(columns));
-    let normals = DMatrix::from_fn(long, short, |i, j| f64::from(noise(i * short + j)));
+/// A random matrix of orthonormal columns, no more of them than rows, from the normal numbers `noise(0)`, `noise(1)`, … (row
+/// by row): Q of a QR decomposition with the signs of R's diagonal, which makes it uniform (Mezzadri 2007).
+pub(crate) fn orthonormal_columns(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> DMatrix<f64> {
+    let normals = DMatrix::from_fn(rows, columns, |i, j| f64::from(noise(i * columns + j)));
     let (q, r) = normals.qr().unpack();
-    let signed = |i: usize, j: usize| (q[(i, j)] * r[(j, j)].signum()) as f32;
-    let at =
-        |row: usize, column: usize| if rows >= columns { signed(row, column) } else { signed(column, row) };
+    DMatrix::from_fn(rows, columns, |i, j| q[(i, j)] * r[(j, j)].signum())
+}
+
+/// A random orthogonal matrix, row by row, from the normal numbers `noise(0)`, `noise(1)`, …. In f64, rounded once.
+fn orthogonal(rows: usize, columns: usize, noise: impl Fn(usize) -> f32) -> Vec<f32> {
+    let frame = orthonormal_columns(rows.max(columns), rows.min(columns), noise);
+    let at = |row: usize, column: usize| {
+        (if rows >= columns { frame[(row, column)] } else { frame[(column, row)] }) as f32
+    };
     (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect()
 }
 

@@ -28,6 +28,16 @@ pub enum Stream {
     Mask = 9,
     /// The order of samples in each epoch.
     Order = 10,
+    /// The weights of the teacher of `task.dataset = "teacher"`: (layer, weight) under the task's own seed.
+    Teacher = 11,
+    /// The frames of the map of `task.dataset = "linear"`: (which, number).
+    Matrix = 12,
+    /// Where on its curve a point of the plane lies: (sample).
+    Place = 13,
+    /// By how much it is off the curve: (sample, axis).
+    Scatter = 14,
+    /// Which samples are held out.
+    Split = 15,
 }
 
 const ROUND_A: u32 = 0xD251_1F53;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::engine::{Criterion, Program, Run};
 use crate::net::{Activation, Base, Init, Loss, NoiseKinds, Optimizer, Readout, Shape};
-use crate::task::{Boolean, Data, Dataset, Encoding};
+use crate::task::{Data, Task};
 
 use super::document::{Given, Sweep};
 use super::error::{Place, SpecError, Warning};
@@ -55,11 +55,12 @@ pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), Sp
             place: places.get(key).map(|&place| place.clone()),
             message: message + &in_cell(&given.sweeps, &values),
         };
-        let program = programs.index_of(&spec).map_err(error)?;
+        let task = task_key(&given.sweeps, &values, &spec);
+        let program = programs.index_of(&spec, task).map_err(error)?;
         let (point, point_a_seed) = programs.add_points(program, &spec).map_err(error)?;
         unused.retain(|key| !(key.used)(&spec));
         rounded_away += usize::from(is_rounded_away(&spec));
-        unreachable += usize::from(is_unreachable(&spec));
+        unreachable += usize::from(programs.negative[program] && is_never_negative(spec.output));
         let settings = Run { point, ..settings(&spec) };
         cells.push(Cell { values, program, settings, point_a_seed });
     }
@@ -79,7 +80,7 @@ pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), Sp
         warnings.push(Warning::Unreachable { cells: unreachable, of: count });
     }
     let plan = Plan {
-        resolved: resolved(&base, &given.sweeps),
+        resolved: resolved(&base, &given.sweeps, &programs.files),
         swept: given.sweeps.iter().map(|sweep| sweep.key.name.to_string()).collect(),
         cells,
         programs: programs.finished(),
@@ -187,42 +188,27 @@ fn is_rounded_away(spec: &Spec) -> bool {
     lost(spec.scale, weight_base) || (spec.bias && lost(spec.resolved_bias_scale(), bias_base))
 }
 
-/// Whether some targets are negative (−1 for false, or half the numbers of a normal distribution) and no output ever is.
-fn is_unreachable(spec: &Spec) -> bool {
-    let never_negative = [Activation::Logistic, Activation::Relu, Activation::Softplus, Activation::Abs];
-    let negative = spec.dataset == Some(Dataset::Random) || spec.targets == Encoding::PlusMinus;
-    negative && never_negative.contains(&spec.output)
+/// Whether no output of this φ is ever negative.
+fn is_never_negative(output: Activation) -> bool {
+    matches!(output, Activation::Logistic | Activation::Relu | Activation::Softplus | Activation::Abs)
 }
 
-/// What tells one task from another.
-#[derive(PartialEq, Eq, Hash)]
-enum DataKey {
-    Boolean(Boolean, usize, Encoding, Encoding),
-    /// Samples, features, outputs, seed.
-    Random(usize, usize, usize, u64),
+/// What tells the task of one cell from that of another: the swept keys of the task that the cell uses.
+fn task_key(sweeps: &[Sweep], values: &[Value], spec: &Spec) -> String {
+    let settings = sweeps.iter().zip(values);
+    let of_task = settings.filter(|(sweep, _)| sweep.key.table() == "task" && (sweep.key.used)(spec));
+    of_task.map(|(sweep, value)| format!("{} = {value}\n", sweep.key.name)).collect()
 }
 
-impl DataKey {
-    fn of(spec: &Spec, dataset: Dataset) -> DataKey {
-        match dataset {
-            Dataset::Boolean(function) => {
-                let bits = if function == Boolean::Parity { spec.bits } else { 2 };
-                DataKey::Boolean(function, bits, spec.inputs, spec.targets)
-            }
-            Dataset::Random => DataKey::Random(spec.samples, spec.features, spec.outputs, spec.task_seed),
-        }
-    }
-
-    fn data(&self) -> Data {
-        match *self {
-            DataKey::Boolean(function, bits, inputs, targets) => {
-                Data::boolean(function, bits, inputs, targets)
-            }
-            DataKey::Random(samples, features, outputs, seed) => {
-                Data::random(samples, features, outputs, seed)
-            }
-        }
-    }
+/// Why the targets are not probabilities, if they are not; sums may be off by 1e-6.
+fn improbable(data: &Data) -> Option<String> {
+    let is_improbable = |row: &&[f32]| {
+        let sum: f64 = row.iter().map(|&y| f64::from(y)).sum();
+        row.iter().any(|&y| y < 0.0) || (sum - 1.0).abs() > 1e-6
+    };
+    let row = data.y.chunks(data.outputs).find(is_improbable)?;
+    let shown: Vec<String> = row.iter().take(4).map(f32::to_string).collect();
+    Some(format!("[{}{}]", shown.join(", "), if row.len() > 4 { ", …" } else { "" }))
 }
 
 /// What tells one program from another; the first is the index of the task.
@@ -251,16 +237,34 @@ struct Programs {
     /// Those of `init.values`, once they are read.
     given: Option<Vec<Vec<f32>>>,
     by_key: HashMap<ProgramKey, usize>,
-    tasks: Vec<Arc<Data>>,
-    task_by_key: HashMap<DataKey, usize>,
+    /// Of each program, whether some targets are negative.
+    negative: Vec<bool>,
+    tasks: Vec<(Arc<Data>, Option<Arc<Data>>)>,
+    task_by_key: HashMap<String, usize>,
+    /// Every file that was read: the key of its content in the resolved spec, and BLAKE3 in hex by its path.
+    files: BTreeMap<&'static str, BTreeMap<String, String>>,
 }
 
 impl Programs {
-    /// The program that a cell needs; else the key at fault and what is wrong.
-    fn index_of(&mut self, spec: &Spec) -> Result<usize, (&'static str, String)> {
+    /// The task of that [key](task_key).
+    fn task(&mut self, spec: &Spec, key: String) -> Result<usize, (&'static str, String)> {
+        if let Some(&index) = self.task_by_key.get(&key) {
+            return Ok(index);
+        }
         let Some(dataset) = spec.dataset else {
             return Err(("task.dataset", "missing".to_string()));
         };
+        let Task { data, test, files } = dataset.task(&spec.task)?;
+        if !files.is_empty() {
+            self.files.entry("task").or_default().extend(files);
+        }
+        self.tasks.push((Arc::new(data), test.map(Arc::new)));
+        self.task_by_key.insert(key, self.tasks.len() - 1);
+        Ok(self.tasks.len() - 1)
+    }
+
+    /// The program that a cell needs, whose task has that [key](task_key); else the key at fault and what is wrong.
+    fn index_of(&mut self, spec: &Spec, task: String) -> Result<usize, (&'static str, String)> {
         if spec.loss == Loss::Bce && spec.output != Activation::Logistic {
             let output = spec.output;
             return Err((
@@ -275,13 +279,8 @@ impl Programs {
         if spec.readout == Readout::Sum && spec.hidden.is_empty() {
             return Err(("net.readout", "\"sum\" needs a hidden layer, but net.hidden has none".to_string()));
         }
-        let key = DataKey::of(spec, dataset);
-        let tasks = &mut self.tasks;
-        let task = *self.task_by_key.entry(key).or_insert_with_key(|key| {
-            tasks.push(Arc::new(key.data()));
-            tasks.len() - 1
-        });
-        let data = &self.tasks[task];
+        let task = self.task(spec, task)?;
+        let (data, test) = &self.tasks[task];
         let shape = Shape {
             inputs: data.inputs,
             hidden: spec.hidden.clone(),
@@ -325,6 +324,19 @@ impl Programs {
             let message = format!("the network has {parameters} parameters, more than {MAX_PARAMETERS}");
             return Err(("net.hidden", message));
         }
+        if spec.loss == Loss::CrossEntropy
+            && let Some(row) =
+                [Some(data), test.as_ref()].into_iter().flatten().find_map(|data| improbable(data))
+        {
+            let dataset = spec.dataset.map_or("", |dataset| dataset.word());
+            let message = format!(
+                "\"cross-entropy\" needs targets that are probabilities, none negative and of the sum 1, but \
+                 task.dataset = \"{dataset}\" has {row}; it is for one-hot classes with task.targets = \"01\", others \
+                 have \"mse\""
+            );
+            return Err(("train.loss", message));
+        }
+        self.negative.push(data.y.iter().any(|&y| y < 0.0));
         self.all.push(Program {
             shape,
             data: Arc::clone(data),
@@ -334,7 +346,7 @@ impl Programs {
             noise,
             init,
             points: None,
-            test: None,
+            test: test.clone(),
             steps: spec.steps,
             stop_when_solved: spec.stop_when_solved,
             criterion,
@@ -350,7 +362,13 @@ impl Programs {
         let Some(values) = &spec.values else { return Ok((0, false)) };
         let given = match self.given.take() {
             Some(given) => given,
-            None => points::read(values).map_err(|why| ("init.values", why))?,
+            None => {
+                let (points, file) = points::read(values).map_err(|why| ("init.values", why))?;
+                if let Some(file) = file {
+                    self.files.entry("init").or_default().extend([file]);
+                }
+                points
+            }
         };
         let given = self.given.insert(given);
         let count = self.all[program].shape.parameters();
@@ -393,8 +411,9 @@ impl Programs {
     }
 }
 
-/// The whole spec as JSON, nested like the TOML.
-fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
+/// The whole spec as JSON, nested like the TOML. The content of files that it names is part of what it says: `content` of
+/// `[task]` and `[init]` has the BLAKE3 of each.
+fn resolved(base: &Spec, sweeps: &[Sweep], files: &BTreeMap<&'static str, BTreeMap<String, String>>) -> Json {
     let is_swept = |key: &Key| sweeps.iter().any(|sweep| sweep.key.name == key.name);
     let mut document = Map::new();
     for key in KEYS {
@@ -405,8 +424,10 @@ fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
             document.insert("sweep".to_string(), Json::Object(ranges.collect()));
         }
         let Some(value) = key.get(base).filter(|_| !is_swept(key)) else { continue };
-        let json =
-            if matches!(key.kind, Kind::Widths) { base.hidden.clone().into() } else { Json::from(&value) };
+        let json = match (&key.kind, value.as_word().and_then(key::widths)) {
+            (Kind::Widths, Some(widths)) => widths.into(),
+            _ => Json::from(&value),
+        };
         if key.table().is_empty() {
             document.insert(key.name.to_string(), json);
         } else {
@@ -418,6 +439,11 @@ fn resolved(base: &Spec, sweeps: &[Sweep]) -> Json {
         let entries = base.entries.iter().filter(|(entry, _)| !is_swept(key::entry(**entry)));
         let entries: Map<_, _> = entries.map(|(n, x)| (n.to_string(), Json::from(*x))).collect();
         document.entry("init").or_insert_with(|| Json::Object(Map::new()))["value"] = entries.into();
+    }
+    for (table, files) in files {
+        let files: Map<_, _> =
+            files.iter().map(|(path, hash)| (path.clone(), Json::from(hash.as_str()))).collect();
+        document.entry(*table).or_insert_with(|| Json::Object(Map::new()))["content"] = files.into();
     }
     Json::Object(document)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::net::{Activation, Base, Gain, Loss, Noise, Optimizer, Readout};
-use crate::task::{Boolean, Dataset, Encoding};
+use crate::task::{Columns, Dataset, Encoding, Settings, Test};
 
 use super::Value;
 use super::error::{nearest, printable, suggestion};
@@ -15,15 +15,7 @@ use super::error::{nearest, printable, suggestion};
 pub(super) struct Spec {
     pub name: Option<String>,
     pub dataset: Option<Dataset>,
-    pub bits: usize,
-    pub samples: usize,
-    pub features: usize,
-    pub outputs: usize,
-    pub task_seed: u64,
-    pub path: Option<String>,
-    pub target_columns: Option<u64>,
-    pub inputs: Encoding,
-    pub targets: Encoding,
+    pub task: Settings,
     pub hidden: Vec<usize>,
     pub activation: Activation,
     /// Of the units: linear under a softmax, whose part is the loss's.
@@ -74,15 +66,7 @@ impl Default for Spec {
         Spec {
             name: None,
             dataset: None,
-            bits: 3,
-            samples: 272,
-            features: 16,
-            outputs: 1,
-            task_seed: 0,
-            path: None,
-            target_columns: None,
-            inputs: Encoding::ZeroOne,
-            targets: Encoding::ZeroOne,
+            task: Settings::default(),
             hidden: vec![2],
             activation: Activation::Logistic,
             output: Activation::Logistic,
@@ -186,10 +170,9 @@ pub(super) enum Kind {
         high: u64,
     },
     Flag,
-    /// One of `words`; `later` are words of the documentation that are not built yet.
+    /// One of these.
     Word {
         words: &'static [&'static str],
-        later: &'static [&'static str],
     },
     /// Widths of the hidden layers.
     Widths,
@@ -197,6 +180,12 @@ pub(super) enum Kind {
     Batch,
     /// A list of numbers, or the path of a file.
     Values,
+    /// A list of numbers that are not negative.
+    Amounts,
+    /// A number of columns, or their names.
+    Columns,
+    /// A share, or the path of a file.
+    Test,
     /// Any text.
     Text,
     /// A text that names a folder.
@@ -225,12 +214,15 @@ impl Kind {
             Kind::Integer { low, high: u64::MAX } => format!("a whole number from {low} up"),
             Kind::Integer { low, high } => format!("a whole number from {low} to {high}"),
             Kind::Flag => "true or false".to_string(),
-            Kind::Word { words, .. } => one_of(words),
+            Kind::Word { words } => one_of(words),
             Kind::Widths => {
                 "widths from 1 to 1000000: [8, 8] or \"8x8\", [] or \"none\" for no hidden layer".to_string()
             }
             Kind::Batch => "\"full\" or a whole number from 1 up".to_string(),
             Kind::Values => "a list of numbers, or the path of an npy file".to_string(),
+            Kind::Amounts => "a list of numbers from 0 to 3.4e38".to_string(),
+            Kind::Columns => "a whole number from 1 to 1000000, or a list of column names".to_string(),
+            Kind::Test => "a number from 0 to under 1, or the path of a file".to_string(),
             Kind::Text => "a text".to_string(),
             Kind::Name => "a plain folder name".to_string(),
         }
@@ -258,31 +250,44 @@ impl Kind {
                 .map(Value::Integer)
                 .ok_or_else(wrong),
             (Kind::Flag, Raw::Flag(flag)) => Ok(Value::Flag(*flag)),
-            (Kind::Word { words, later }, Raw::Text(word)) => {
+            (Kind::Word { words }, Raw::Text(word)) => {
                 if words.contains(&word.as_str()) {
                     return Ok(Value::Word(word.clone()));
                 }
-                if later.contains(&word.as_str()) {
-                    return Err(format!("\"{word}\" is not yet supported; use {}", one_of(words)));
-                }
-                Err(wrong() + &suggestion(nearest(word, words.iter().chain(*later).copied())))
+                Err(wrong() + &suggestion(nearest(word, words.iter().copied())))
             }
             (Kind::Widths, _) => read_widths(raw).ok_or_else(wrong),
             (Kind::Batch, Raw::Text(word)) if word == "full" => Ok(Value::Word(word.clone())),
             (Kind::Batch, Raw::Integer(n @ 1..)) => {
                 u32::try_from(*n).map(|n| Value::Integer(n.into())).map_err(|_| wrong())
             }
-            (Kind::Values, Raw::List(items)) if !items.is_empty() => {
+            (Kind::Values | Kind::Amounts, Raw::List(items)) if !items.is_empty() => {
                 let number = |item: &Raw| match item {
                     Raw::Integer(n) => Some(*n as f64),
                     Raw::Number(x) => Some(*x),
                     _ => None,
                 };
                 let numbers: Option<Vec<f64>> = items.iter().map(number).collect();
-                let numbers = numbers.filter(|all| all.iter().all(|x| x.abs() <= LARGEST));
+                let least = if matches!(self, Kind::Amounts) { 0.0 } else { -LARGEST };
+                let numbers = numbers.filter(|all| all.iter().all(|x| (least..=LARGEST).contains(x)));
                 numbers.map(Value::Numbers).ok_or_else(wrong)
             }
             (Kind::Values, Raw::Text(path)) => Ok(Value::Word(path.clone())),
+            (Kind::Columns, Raw::Integer(n)) => u64::try_from(*n)
+                .ok()
+                .filter(|n| (1..=1_000_000).contains(n))
+                .map(Value::Integer)
+                .ok_or_else(wrong),
+            (Kind::Columns, Raw::Text(name)) => Ok(Value::Words(vec![name.clone()])),
+            (Kind::Columns, Raw::List(items)) if !items.is_empty() => {
+                let name = |item: &Raw| match item {
+                    Raw::Text(name) => Some(name.clone()),
+                    _ => None,
+                };
+                items.iter().map(name).collect::<Option<_>>().map(Value::Words).ok_or_else(wrong)
+            }
+            (Kind::Test, Raw::Text(path)) if !path.is_empty() => Ok(Value::Word(path.clone())),
+            (Kind::Test, Raw::Number(_) | Raw::Integer(_)) => FRACTION.read(raw).map_err(|_| wrong()),
             (Kind::Text, Raw::Text(text)) => Ok(Value::Word(text.clone())),
             (Kind::Name, Raw::Text(name)) => match check_name(name) {
                 Ok(()) => Ok(Value::Word(name.clone())),
@@ -299,10 +304,12 @@ impl Kind {
         let text = text.trim();
         let word = Raw::Text(text.to_string());
         match self {
-            Kind::Number { .. } | Kind::Widths | Kind::Batch if text.parse::<i64>().is_ok() => {
+            Kind::Number { .. } | Kind::Widths | Kind::Batch | Kind::Columns | Kind::Test
+                if text.parse::<i64>().is_ok() =>
+            {
                 text.parse().map_or(word, Raw::Integer)
             }
-            Kind::Number { .. } => text.parse().map_or(word, Raw::Number),
+            Kind::Number { .. } | Kind::Test => text.parse().map_or(word, Raw::Number),
             Kind::Integer { .. } => match (text.parse::<i128>(), text.parse::<f64>()) {
                 (Ok(n), _) => Raw::Integer(n),
                 // 1e4 is a whole number, too; under 2^53 its f64 is exact.
@@ -311,7 +318,7 @@ impl Kind {
                 _ => word,
             },
             Kind::Flag => text.parse().map_or(word, Raw::Flag),
-            Kind::Values => {
+            Kind::Values | Kind::Amounts => {
                 let list = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
                 let numbers = list.map(|list| list.split(',').map(|x| x.trim().parse()).collect());
                 match numbers {
@@ -357,12 +364,17 @@ fn read_widths(raw: &Raw) -> Option<Value> {
     if widths.len() > MAX_LAYERS || !widths.iter().all(|width| (1..=MAX_WIDTH).contains(width)) {
         return None;
     }
-    let word = widths.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
-    Some(Value::Word(if widths.is_empty() { "none".to_string() } else { word }))
+    Some(Value::Word(widths_word(&widths)))
+}
+
+/// The word that names widths.
+fn widths_word<W: ToString>(widths: &[W]) -> String {
+    let word = widths.iter().map(W::to_string).collect::<Vec<_>>().join("x");
+    if widths.is_empty() { "none".to_string() } else { word }
 }
 
 /// The widths that a word names.
-fn widths(word: &str) -> Option<Vec<usize>> {
+pub(super) fn widths(word: &str) -> Option<Vec<usize>> {
     if word == "none" {
         return Some(Vec::new());
     }
@@ -456,7 +468,7 @@ impl Key {
 }
 
 const fn words(words: &'static [&'static str]) -> Kind {
-    Kind::Word { words, later: &[] }
+    Kind::Word { words }
 }
 
 fn number(x: f64) -> Option<Value> {
@@ -471,12 +483,26 @@ fn word(word: &str) -> Option<Value> {
     Some(Value::Word(word.to_string()))
 }
 
-fn is_random(spec: &Spec) -> bool {
-    spec.dataset == Some(Dataset::Random)
+/// Whether the data set is one of those that `which` tells.
+fn is(spec: &Spec, which: fn(Dataset) -> bool) -> bool {
+    spec.dataset.is_some_and(which)
 }
 
-const ONLY_RANDOM: &str = "only task.dataset = \"random\" does";
-const ONLY_BOOLEAN: &str = "only boolean functions do, task.dataset = \"random\" has numbers";
+/// Whether a boolean function or one-hot patterns are learnt.
+fn is_boolean(dataset: Dataset) -> bool {
+    matches!(dataset, Dataset::Boolean(_) | Dataset::Encoder)
+}
+
+/// Whether random numbers make the task or split it.
+fn is_seeded(spec: &Spec) -> bool {
+    let split = matches!(spec.task.test, Test::Fraction(fraction) if fraction > 0.0);
+    split
+        || match spec.dataset {
+            Some(Dataset::Spirals) => spec.task.noise > 0.0,
+            Some(dataset) => dataset.is_plane() || dataset.is_gaussian(),
+            None => false,
+        }
+}
 
 /// Every key, in the order of the documentation.
 pub(super) static KEYS: &[Key] = &[
@@ -489,79 +515,163 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "task.dataset",
-        Kind::Word { words: Dataset::WORDS, later: &["csv"] },
+        words(Dataset::WORDS),
         |s, v| v.as_word().and_then(Dataset::from_word).map(|w| s.dataset = Some(w)),
         |s| s.dataset.and_then(|d| word(d.word())),
     ),
     Key::new(
         "task.bits",
         Kind::Integer { low: 1, high: 16 },
-        |s, v| v.as_integer().map(|n| s.bits = n as usize),
-        |s| integer(s.bits as u64),
+        |s, v| v.as_integer().map(|n| s.task.bits = n as usize),
+        |s| integer(s.task.bits as u64),
     )
-    .used_if(|s| s.dataset == Some(Dataset::Boolean(Boolean::Parity)), "only task.dataset = \"parity\" does"),
+    .used_if(
+        |s| is(s, |d| matches!(d, Dataset::Boolean(function) if function.has_bits())),
+        "only task.dataset = \"parity\" and \"multiplexer\" do",
+    ),
     Key::new(
         "task.samples",
         Kind::Integer { low: 1, high: 65_536 },
-        |s, v| v.as_integer().map(|n| s.samples = n as usize),
-        |s| integer(s.samples as u64),
+        |s, v| v.as_integer().map(|n| s.task.samples = Some(n as usize)),
+        |s| s.task.samples.and_then(|n| integer(n as u64)),
     )
-    .used_if(is_random, ONLY_RANDOM),
+    .used_if(
+        |s| is(s, |d| d.is_plane() || d.is_gaussian()),
+        "only task.dataset = \"spirals\", \"circles\", \"moons\", \"teacher\", \"linear\" and \"random\" do",
+    ),
     Key::new(
         "task.features",
         Kind::Integer { low: 1, high: 1000 },
-        |s, v| v.as_integer().map(|n| s.features = n as usize),
-        |s| integer(s.features as u64),
+        |s, v| v.as_integer().map(|n| s.task.features = n as usize),
+        |s| integer(s.task.features as u64),
     )
-    .used_if(is_random, ONLY_RANDOM),
+    .used_if(
+        |s| is(s, |d| d.is_gaussian() || d == Dataset::Encoder),
+        "only task.dataset = \"encoder\", \"teacher\", \"linear\" and \"random\" do",
+    ),
     Key::new(
         "task.outputs",
         Kind::Integer { low: 1, high: 1000 },
-        |s, v| v.as_integer().map(|n| s.outputs = n as usize),
-        |s| integer(s.outputs as u64),
+        |s, v| v.as_integer().map(|n| s.task.outputs = n as usize),
+        |s| integer(s.task.outputs as u64),
     )
-    .used_if(is_random, ONLY_RANDOM),
+    .used_if(|s| is(s, Dataset::is_gaussian), "only task.dataset = \"teacher\", \"linear\" and \"random\" do"),
     Key::new(
         "task.seed",
         Kind::Integer { low: 0, high: u64::MAX },
-        |s, v| v.as_integer().map(|n| s.task_seed = n),
-        |s| integer(s.task_seed),
+        |s, v| v.as_integer().map(|n| s.task.seed = n),
+        |s| integer(s.task.seed),
     )
-    .used_if(is_random, ONLY_RANDOM),
+    .used_if(is_seeded, "only random tasks and a fraction in task.test do"),
+    Key::new(
+        "task.noise",
+        AMOUNT,
+        |s, v| v.as_number().map(|x| s.task.noise = x),
+        |s| number(s.task.noise),
+    )
+    .used_if(|s| is(s, Dataset::is_plane), "only task.dataset = \"spirals\", \"circles\" and \"moons\" do"),
+    Key::new(
+        "task.teacher",
+        Kind::Widths,
+        |s, v| v.as_word().and_then(widths).map(|w| s.task.teacher = w),
+        |s| word(&widths_word(&s.task.teacher)),
+    )
+    .used_if(|s| is(s, |d| d == Dataset::Teacher), "only task.dataset = \"teacher\" does"),
+    Key::new(
+        "task.teacher_activation",
+        words(Activation::WORDS),
+        |s, v| v.as_word().and_then(Activation::from_word).map(|w| s.task.teacher_activation = w),
+        |s| word(s.task.teacher_activation.word()),
+    )
+    .used_if(
+        |s| is(s, |d| d == Dataset::Teacher) && !s.task.teacher.is_empty(),
+        "only hidden layers of task.dataset = \"teacher\" do",
+    ),
+    Key::new(
+        "task.singular_values",
+        Kind::Amounts,
+        |s, v| v.as_numbers().map(|x| s.task.singular_values = x.to_vec()),
+        |s| Some(Value::Numbers(s.task.singular_values.clone())),
+    )
+    .used_if(|s| is(s, |d| d == Dataset::Linear), "only task.dataset = \"linear\" does")
+    .not_sweepable(),
     Key::new(
         "task.path",
         Kind::Text,
-        |s, v| v.as_word().map(|w| s.path = Some(w.to_string())),
-        |s| s.path.as_deref().and_then(word),
+        |s, v| v.as_word().map(|w| s.task.path = Some(w.to_string())),
+        |s| s.task.path.as_deref().and_then(word),
     )
-    .used_if(|_| false, "only task.dataset = \"csv\" does, which is not yet supported")
+    .used_if(|s| is(s, Dataset::is_file), ONLY_FILES)
     .not_sweepable(),
     Key::new(
         "task.target_columns",
-        Kind::Integer { low: 1, high: 1_000_000 },
-        |s, v| v.as_integer().map(|n| s.target_columns = Some(n)),
-        |s| s.target_columns.and_then(integer),
+        Kind::Columns,
+        |s, v| {
+            s.task.target_columns = match v {
+                Value::Words(names) => Columns::Named(names.clone()),
+                _ => Columns::Last(v.as_integer()? as usize),
+            };
+            Some(())
+        },
+        |s| match &s.task.target_columns {
+            Columns::Last(count) => integer(*count as u64),
+            Columns::Named(names) => Some(Value::Words(names.clone())),
+        },
     )
-    .used_if(|_| false, "only task.dataset = \"csv\" does, which is not yet supported"),
+    .used_if(|s| is(s, Dataset::is_file), ONLY_FILES),
+    Key::new(
+        "task.classes",
+        words(&["auto", "one-hot"]),
+        |s, v| v.as_word().map(|w| s.task.one_hot = w == "one-hot"),
+        |s| word(if s.task.one_hot { "one-hot" } else { "auto" }),
+    )
+    .used_if(|s| is(s, Dataset::is_file), ONLY_FILES),
     Key::new(
         "task.inputs",
         words(Encoding::WORDS),
-        |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.inputs = w),
-        |s| word(s.inputs.word()),
+        |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.task.inputs = w),
+        |s| word(s.task.inputs.word()),
     )
-    .used_if(|s| !is_random(s), ONLY_BOOLEAN),
+    .used_if(
+        |s| is(s, is_boolean),
+        "only boolean functions and task.dataset = \"encoder\" do, others have numbers",
+    ),
     Key::new(
         "task.targets",
         words(Encoding::WORDS),
-        |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.targets = w),
-        |s| word(s.targets.word()),
+        |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.task.targets = w),
+        |s| word(s.task.targets.word()),
     )
-    .used_if(|s| !is_random(s), ONLY_BOOLEAN),
+    .used_if(
+        |s| is(s, |d| !d.is_gaussian()),
+        "only boolean functions and classes do, task.dataset = \"teacher\", \"linear\" and \"random\" have numbers",
+    ),
+    Key::new(
+        "task.standardize",
+        Kind::Flag,
+        |s, v| v.as_flag().map(|flag| s.task.standardize = flag),
+        |s| Some(Value::Flag(s.task.standardize)),
+    ),
+    Key::new(
+        "task.test",
+        Kind::Test,
+        |s, v| {
+            s.task.test = match v.as_word() {
+                Some(path) => Test::File(path.to_string()),
+                None => Test::Fraction(v.as_number()?),
+            };
+            Some(())
+        },
+        |s| match &s.task.test {
+            Test::Fraction(fraction) => number(*fraction),
+            Test::File(path) => word(path),
+        },
+    ),
     Key::new(
         "net.hidden",
         Kind::Widths,
         |s, v| v.as_word().and_then(widths).map(|w| s.hidden = w),
-        |s| read_widths(&Raw::List(s.hidden.iter().map(|&width| Raw::Integer(width as i128)).collect())),
+        |s| word(&widths_word(&s.hidden)),
     ),
     Key::new(
         "net.activation",
@@ -791,6 +901,8 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
 ];
 
+const ONLY_FILES: &str = "only task.dataset = \"csv\" and \"npy\" do";
+
 /// The tables of a spec that hold keys, in the order of the documentation.
 pub(super) const TABLES: &[&str] = &["task", "net", "init", "train", "noise", "criteria", "runs"];
 
@@ -867,10 +979,13 @@ mod tests {
             Kind::Number { .. } => [0.0, 0.25, 0.5].map(Value::Number).to_vec(),
             Kind::Integer { low, high } => [*low, *low + 1, *high].map(Value::Integer).to_vec(),
             Kind::Flag => vec![Value::Flag(true), Value::Flag(false)],
-            Kind::Word { words, .. } => words.iter().map(|w| Value::Word(w.to_string())).collect(),
+            Kind::Word { words } => words.iter().map(|w| Value::Word(w.to_string())).collect(),
             Kind::Widths => ["none", "2", "8x8"].map(|w| Value::Word(w.to_string())).to_vec(),
             Kind::Batch => vec![Value::Integer(3), Value::Word("full".to_string())],
             Kind::Values => vec![Value::Numbers(vec![1.0, -0.5]), Value::Word("a b".to_string())],
+            Kind::Amounts => vec![Value::Numbers(vec![1.0, 0.5])],
+            Kind::Columns => vec![Value::Integer(2), Value::Words(vec!["a b".to_string()])],
+            Kind::Test => vec![Value::Number(0.25), Value::Word("a b".to_string())],
             Kind::Text | Kind::Name => vec![Value::Word("a b".to_string())],
         }
     }
@@ -902,14 +1017,11 @@ mod tests {
     }
 
     #[test]
-    fn names_are_distinct_in_known_tables_and_ready_words_are_not_later() {
+    fn names_are_distinct_in_known_tables() {
         let names: std::collections::HashSet<_> = KEYS.iter().map(|key| key.name).collect();
         assert_eq!(names.len(), KEYS.len());
         for key in KEYS {
             assert!(key.table().is_empty() || TABLES.contains(&key.table()), "{}", key.name);
-            if let Kind::Word { words, later } = key.kind {
-                assert!(later.iter().all(|word| !words.contains(word)), "{}", key.name);
-            }
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Value {
     Word(String),
     /// A list of numbers.
     Numbers(Vec<f64>),
+    /// Names.
+    Words(Vec<String>),
 }
 
 impl Value {
@@ -40,6 +42,11 @@ impl Value {
         if let Value::Flag(flag) = self { Some(*flag) } else { None }
     }
 
+    /// The list of numbers, if it is one.
+    pub fn as_numbers(&self) -> Option<&[f64]> {
+        if let Value::Numbers(numbers) = self { Some(numbers) } else { None }
+    }
+
     /// The word, if it is one.
     pub fn as_word(&self) -> Option<&str> {
         if let Value::Word(word) = self { Some(word) } else { None }
@@ -55,6 +62,7 @@ impl fmt::Display for Value {
             Value::Flag(flag) => write!(f, "{flag}"),
             Value::Word(word) => f.write_str(word),
             Value::Numbers(numbers) => write!(f, "{numbers:?}"),
+            Value::Words(words) => f.write_str(&words.join(" ")),
         }
     }
 }
@@ -67,6 +75,7 @@ impl From<&Value> for Json {
             Value::Flag(flag) => Json::from(*flag),
             Value::Word(word) => Json::from(word.as_str()),
             Value::Numbers(numbers) => Json::from(numbers.as_slice()),
+            Value::Words(words) => Json::from(words.as_slice()),
         }
     }
 }

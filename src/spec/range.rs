@@ -46,6 +46,8 @@ fn identity(value: &Value) -> (u64, &str) {
         Value::Integer(n) => (*n, ""),
         Value::Flag(flag) => (u64::from(*flag), ""),
         Value::Word(word) => (0, word),
+        // In a range each is one name.
+        Value::Words(words) => (0, words.first().map_or("", String::as_str)),
         // Not of a key that can be swept.
         Value::Numbers(_) => (0, ""),
     }
