@@ -58,6 +58,20 @@ fn log1p<V: Lanes>(e: V) -> V {
     (twice * u).mul_add(series, twice)
 }
 
+/// ln(1 + e) for 0 ≤ e ≤ `limit`, precise relative to itself: 1 + e is halved until it is no more than 2.
+#[inline(always)]
+pub fn ln_one_plus<V: Lanes>(e: V, limit: usize) -> V {
+    let (one, half) = (V::splat(1.0), V::splat(0.5));
+    let (mut e, mut halvings, mut reach) = (e, V::splat(0.0), 1);
+    while reach < limit {
+        let over = one.less(e);
+        e = V::select(over, half * (e - one), e);
+        halvings = V::select(over, halvings + one, halvings);
+        reach = 2 * reach + 1;
+    }
+    halvings.mul_add(V::splat(std::f32::consts::LN_2), log1p(e))
+}
+
 /// erfc |x|, for |x| ≥ 0.7: e^(−x²) times a polynomial in 1 / (1 + |x|/2).
 #[inline(always)]
 fn erfc_tail<V: Lanes>(x: V) -> V {
@@ -172,6 +186,13 @@ fn sin_cos<V: Lanes>(z: V) -> (V, V) {
 #[inline(always)]
 pub fn bce_term<V: Lanes>(z: V, y: V) -> V {
     (z.at_least(V::splat(0.0)) - y * z) + log1p(exp_neg_abs(z))
+}
+
+/// −y·ln p, a term of the loss `cross-entropy`. An output that is not wanted may be as unlikely as it likes.
+#[inline(always)]
+pub fn cross_entropy_term<V: Lanes>(log: V, y: V) -> V {
+    let zero = V::splat(0.0);
+    V::select(V::differ(y.less(zero), zero.less(y)), -(y * log), zero)
 }
 
 /// φ(z) and φ'(z).
