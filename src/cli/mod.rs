@@ -16,6 +16,8 @@ pub mod bench;
 pub mod claims;
 pub mod devices;
 pub mod dry_run;
+pub mod fit;
+pub mod inspect;
 pub mod presets;
 pub mod progress;
 pub mod run;
@@ -58,12 +60,16 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Test what is said of zero weights, claim by claim, each by runs
     Claims(claims::ClaimsArgs),
+    /// Look at one run step by step: parameters, gradients, units, Hessian, kind of stationary point
+    Inspect(inspect::InspectArgs),
+    /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
+    Fit(fit::FitArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 5] = ["inspect", "plot", "report", "merge", "slurm"];
+const NOT_YET: [&str; 4] = ["plot", "report", "merge", "slurm"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -71,7 +77,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify", "bench", "claims"];
+    let commands = ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -88,6 +94,8 @@ impl Cli {
             Command::Verify(args) => verify::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::Claims(args) => claims::run(&args),
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Fit(args) => fit::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }

@@ -54,8 +54,8 @@ pub struct Point {
     pub tolerance: f64,
     /// Of the Hessian, ascending.
     pub eigenvalues: Vec<f64>,
-    /// An eigenvalue within this of 0 counts as zero: the rounding of [`Hessian::error`] plus the gradient norm, since
-    /// a shift of the parameters that makes up for the gradient changes eigenvalues by about as much.
+    /// An eigenvalue within this of 0 counts as zero: the rounding of [`Hessian::error`] and, at a stationary point, the
+    /// gradient norm, since a shift of the parameters that makes up for the gradient changes eigenvalues by about as much.
     pub zero: f64,
     /// A unit eigenvector of the lowest eigenvalue, in layout order, 0 for missing connections.
     pub lowest: Vec<f64>,
@@ -151,9 +151,10 @@ pub fn classify_masked(
     let (eigenvalues, among_present) = decomposed(&found.matrix)?;
     let largest = eigenvalues.iter().fold(0.0, |l: f64, e| l.max(e.abs()));
     let tolerance = STATIONARY * largest * norm(parameters).max(1.0);
-    let zero = found.error + gradient_norm;
+    let stationary = gradient_norm <= tolerance;
+    let zero = found.error + if stationary { gradient_norm } else { 0.0 };
     let lowest_value = eigenvalues.first().copied().unwrap_or(0.0);
-    let kind = if gradient_norm > tolerance {
+    let kind = if !stationary {
         PointKind::NotStationary
     } else if lowest_value < -zero {
         PointKind::StrictSaddle

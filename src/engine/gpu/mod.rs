@@ -176,7 +176,8 @@ impl Engine for GpuEngine {
         // A software adapter does some 10⁹ multiply-adds a second; a real one wants every lane filled, and
         // does not mind.
         let samples = program.data.samples() as u32;
-        let looks = if program.has_passes_of_its_own() { samples.div_ceil(program.steps_per_epoch()) } else { 0 };
+        let looks =
+            if program.has_passes_of_its_own() { samples.div_ceil(program.steps_per_epoch()) } else { 0 };
         let operations =
             (program.batch.unwrap_or(samples) + looks) as usize * 4 * (program.shape.parameters() + 10);
         let seconds_per_run = f64::from(program.steps.max(1)) * operations as f64 / 1e10;

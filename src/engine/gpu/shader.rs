@@ -295,7 +295,8 @@ impl Iterations {
     /// Whether a dispatch can hold a step and `measurements` that the kernel makes as it trains, and two more, and another
     /// a measurement.
     fn fit(self, measurements: u64) -> bool {
-        (self.step + self.dispatch + 2 * measurements * self.measurement).max(self.measurement) <= LOOP_ITERATIONS
+        (self.step + self.dispatch + 2 * measurements * self.measurement).max(self.measurement)
+            <= LOOP_ITERATIONS
     }
 }
 

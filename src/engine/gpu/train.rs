@@ -11,7 +11,8 @@ use super::layout::{self, Dispatch, Draw, Init, NONE, POISON, State, Words};
 use super::shader::{self, Kernel, Kind, LOOP_ITERATIONS, WORKGROUP};
 use super::{Gpu, GpuEngine, Prepared};
 use crate::engine::{
-    Batch, EngineError, Measured, Parameters, Program, Run, RunResult, Start, Trained, Units, Watch, measured_steps,
+    Batch, EngineError, Measured, Parameters, Program, Run, RunResult, Start, Trained, Units, Watch,
+    measured_steps,
 };
 use crate::measure::Symmetry;
 use crate::net::init::Drawing;
@@ -74,7 +75,10 @@ impl Buffers {
     fn all(&self) -> [&wgpu::Buffer; 12] {
         let Buffers { dispatch, runs, parameters, slots, states, data, .. } = self;
         let Buffers { schedule, measured, symmetry, traces, scratch, order, .. } = self;
-        [dispatch, runs, parameters, slots, states, data, schedule, measured, symmetry, traces, scratch, order]
+        [
+            dispatch, runs, parameters, slots, states, data, schedule, measured, symmetry, traces, scratch,
+            order,
+        ]
     }
 
     /// Buffers of at least these sizes: spare ones where they fit.
@@ -155,7 +159,8 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let measurements = kernel.iterations_per_measurement * (measured.len() as u64 + 1);
     let at_each_step = measurements > LOOP_ITERATIONS / 4;
     let measurements = if at_each_step { 2 * kernel.iterations_per_measurement } else { measurements };
-    let bound = LOOP_ITERATIONS.saturating_sub(measurements + kernel.iterations_per_dispatch) / kernel.iterations_per_step;
+    let bound = LOOP_ITERATIONS.saturating_sub(measurements + kernel.iterations_per_dispatch)
+        / kernel.iterations_per_step;
     let most = options.steps_per_dispatch.unwrap_or(bound.max(1) as u32);
     let drawing = program.drawing();
     let master = batch.runs.first().map_or(0, |run| run.master);
@@ -426,13 +431,7 @@ impl<'a> Part<'a> {
         let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;
         let bindings = gpu.bind(
             init,
-            &[
-                &uniform,
-                &self.buffers.runs,
-                &self.buffers.parameters,
-                &self.buffers.states,
-                &draws,
-            ],
+            &[&uniform, &self.buffers.runs, &self.buffers.parameters, &self.buffers.states, &draws],
         );
         gpu.dispatch(init, &bindings, (networks * parameters).div_ceil(WORKGROUP));
         Ok(())
