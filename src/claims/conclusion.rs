@@ -29,10 +29,10 @@ pub fn conclusion(findings: &[Finding]) -> Vec<String> {
     }
     for (claim, yes, no) in [
         (5, "From exactly zero, weights are still zero after training with", "They are not with"),
-        (4, "Zero is harmless with hidden layer", "It is fatal with hidden layer"),
-        (12, "What rescues: most XOR runs are solved at", "Not, in their steps, at"),
-        (13, "What parts most copies:", "What does not:"),
-        (14, "From zero weights with random biases, true:", "False:"),
+        (4, "By hidden layer, zero is harmless with", "It is fatal with"),
+        (12, "What rescues it: most XOR runs break and are solved at", "Not within these steps at"),
+        (13, "What else parts copies:", "What does not:"),
+        (14, "With random biases on zero weights, these are true:", "These are not:"),
     ] {
         let Some(finding) = of(claim) else { continue };
         let [holds, fails] = split(finding);

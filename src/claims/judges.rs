@@ -398,22 +398,26 @@ pub fn most_break_and_are_solved(cells: &[Runs<'_>]) -> Judgement {
     judgement(holds, evidence)
 }
 
-/// Most runs are not symmetric at some measured step.
-pub fn most_break(cells: &[Runs<'_>]) -> Judgement {
+/// Units that start as copies part in most runs: the spread is not exactly 0 at some measured step. Whether they part does not
+/// depend on how much of anything there is; how far they part does, and is told beside it.
+pub fn most_part(cells: &[Runs<'_>]) -> Judgement {
+    let parts = |runs: &Runs<'_>, seed: usize| {
+        let spread = largest_spread(runs, seed);
+        spread > 0.0 && spread.is_finite()
+    };
+    let (parted, all) = count(cells, parts);
+    let (holds, figures) = most((parted, all));
+    if parted == 0 {
+        return judgement(holds, format!("{figures}; the spread is exactly 0 in all {} rows", rows(cells)));
+    }
     let breaks = |runs: &Runs<'_>, seed: usize| {
         let apart = |symmetry: Symmetry| matches!(symmetry, Symmetry::Partial | Symmetry::Broken);
         runs.measured(seed).iter().any(|measured| apart(measured.symmetry))
     };
-    let (holds, figures) = most(count(cells, breaks));
-    let (apart, _) = count(cells, |runs, seed| {
-        let spread = largest_spread(runs, seed);
-        spread > 0.0 && spread.is_finite()
-    });
-    let (solved, all) = count(cells, |runs, seed| is_solved(&runs.results[seed]));
-    let evidence = if apart == 0 {
-        format!("{figures}; the spread is exactly 0 in all {} rows", rows(cells))
-    } else {
-        format!("{figures}; the spread leaves 0 in {apart} of {all}, {solved} are solved")
-    };
+    let (broken, _) = count(cells, breaks);
+    let (solved, _) = count(cells, |runs, seed| is_solved(&runs.results[seed]));
+    let evidence = format!(
+        "{figures}; {broken} go beyond the tolerance of what counts as symmetric, {solved} are solved"
+    );
     judgement(holds, evidence)
 }
