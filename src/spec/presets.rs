@@ -54,5 +54,20 @@ pub fn presets() -> &'static [Preset] {
             about: "learning rate × learning rate: where training converges (Sohl-Dickstein 2024)",
             text: include_str!("presets/fractal.toml"),
         },
+        Preset {
+            name: "saxe",
+            about: "deep linear net: modes learnt one after the other (Saxe et al. 2013)",
+            text: include_str!("presets/saxe.toml"),
+        },
+        Preset {
+            name: "catapult",
+            about: "learning rates beyond the curvature that still converge (Lewkowycz et al. 2020)",
+            text: include_str!("presets/catapult.toml"),
+        },
+        Preset {
+            name: "omnigrok",
+            about: "iris: initial scale × number of samples, and what it does to held-out accuracy (Liu et al. 2022)",
+            text: include_str!("presets/omnigrok.toml"),
+        },
     ]
 }

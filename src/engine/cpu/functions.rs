@@ -246,6 +246,8 @@ mod tests {
         Reciprocal,
         /// With y = 1.
         BceTerm,
+        /// Up to 63.
+        LnOnePlus,
     }
 
     struct Apply<'a, V> {
@@ -264,6 +266,7 @@ mod tests {
                     Function::ExpNegMinusOne => exp_neg_minus_one(x).0,
                     Function::Reciprocal => x.reciprocal(),
                     Function::BceTerm => bce_term(x, V::splat(1.0)),
+                    Function::LnOnePlus => ln_one_plus(x, 63),
                 };
                 y.store(numbers);
             }
@@ -341,6 +344,17 @@ mod tests {
                 worst(&x, &twin, exact, |z| 8.0 + z.abs() / 10.0) > 1.0,
                 "the difference taken last passed"
             );
+        }
+    }
+
+    #[test]
+    fn logarithms_are_within_their_bounds_however_small() {
+        let x: Vec<f32> = numbers(0.0, 1.0).into_iter().map(|x| x.powi(8) * 63.0).collect();
+        for (on, y) in everywhere(Function::LnOnePlus, &x) {
+            let found = worst(&x, &y, f64::ln_1p, |_| 3.0);
+            assert!(found <= 1.0, "{on}: {found} of the bound");
+            let twin = worst(&x, &y, |x| x.ln_1p() * (1.0 + 1e-6), |_| 3.0);
+            assert!(twin > 1.0, "{on}: the perturbed twin passed");
         }
     }
 

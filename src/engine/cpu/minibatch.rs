@@ -142,7 +142,14 @@ impl<V: Lanes> Kernel for Draw<'_, '_, V> {
         let m = self.minibatches;
         let (data, noise, zero) = (&m.program.data, m.program.noise, V::splat(0.0));
         for s in 0..TILE {
-            let samples = m.order[m.first + (self.tile * TILE + s).min(m.count - 1)];
+            let place = self.tile * TILE + s;
+            if place >= m.count {
+                repeat(s, &mut m.inputs);
+                repeat(s, &mut m.targets);
+                repeat(s, &mut m.keep);
+                continue;
+            }
+            let samples = m.order[m.first + place];
             gather(&data.x, data.inputs, &samples, s, &mut m.inputs);
             gather(&data.y, data.outputs, &samples, s, &mut m.targets);
             if noise.input {
@@ -169,9 +176,17 @@ impl<V: Lanes> Kernel for Draw<'_, '_, V> {
 fn times(samples: &Words, count: usize) -> Words {
     let mut first = [0; MAX_LANES];
     for lane in 0..MAX_LANES {
-        first[lane] = samples[lane] * count as u32;
+        first[lane] = samples[lane].wrapping_mul(count as u32);
     }
     first
+}
+
+/// Repeats in place `s` what is in the place before: the first place of a tile is never one to fill up.
+#[inline(always)]
+fn repeat<V: Lanes>(s: usize, rows: &mut [Row<V>]) {
+    for row in rows {
+        row[s] = row[s - 1];
+    }
 }
 
 /// Takes the numbers of each lane's own sample, of `[sample][number]`, into place `s` of a row a number.

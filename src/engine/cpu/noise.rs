@@ -44,23 +44,25 @@ pub fn block<V: Lanes>(keys: &Keys, step: u32, index: &Words) -> [Words; 4] {
 /// The words of a step from number `from` of each lane on, as if its blocks were one row of words.
 #[inline(always)]
 pub fn stretch<V: Lanes>(keys: &Keys, step: u32, from: &Words, words: &mut [Words]) {
-    let (mut index, mut offset, mut farthest) = ([0; MAX_LANES], [0; MAX_LANES], 0);
+    let (mut index, mut offset) = ([0; MAX_LANES], [0; MAX_LANES]);
+    let (mut nearest, mut farthest) = (4, 0);
     for lane in 0..V::LANES {
         (index[lane], offset[lane]) = (from[lane] / 4, from[lane] % 4);
+        nearest = offset[lane].min(nearest);
         farthest = offset[lane].max(farthest);
     }
     let mut first = 0;
     while first < words.len() + farthest as usize {
         let block = block::<V>(keys, step, &index);
+        // A word before the first one asked for is taken for one far beyond the last.
         for (j, numbers) in block.iter().enumerate() {
-            if farthest == 0 {
-                if let Some(words) = words.get_mut(first + j) {
+            if nearest == farthest {
+                if let Some(words) = words.get_mut((first + j).wrapping_sub(farthest as usize)) {
                     *words = *numbers;
                 }
                 continue;
             }
             for lane in 0..V::LANES {
-                // A word before the first is as far beyond the last as one can be.
                 if let Some(words) = words.get_mut((first + j).wrapping_sub(offset[lane] as usize)) {
                     words[lane] = numbers[lane];
                 }

@@ -672,3 +672,141 @@ fn gradients_block<V: Lanes, const U: usize, S: Source<V>, K: Sink<V>>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::cpu::lanes::Portable;
+    use crate::net::init::uniform;
+    use crate::net::loss::log_softmax;
+    use crate::net::philox::{Stream, words};
+
+    const OUTPUTS: usize = 5;
+
+    /// ln p and p of samples `[sample][output]`, whose number is a multiple of that of a tile of 32 lanes.
+    fn softmax<V: Lanes>(samples: &[[f32; OUTPUTS]]) -> (Vec<[f32; OUTPUTS]>, Vec<[f32; OUTPUTS]>) {
+        let (mut logs, mut shares) = (samples.to_vec(), samples.to_vec());
+        for first in (0..samples.len()).step_by(TILE * V::LANES) {
+            let mut rows = [[V::splat(0.0); TILE]; OUTPUTS];
+            for (o, row) in rows.iter_mut().enumerate() {
+                for (s, z) in row.iter_mut().enumerate() {
+                    let lane = |lane: usize| samples[first + s * V::LANES + lane][o];
+                    *z = V::load(&(0..V::LANES).map(lane).collect::<Vec<f32>>());
+                }
+            }
+            let mut log_rows = rows;
+            V::call(Softmax { outputs: &mut rows, logs: &mut log_rows });
+            for (rows, to) in [(rows, &mut shares), (log_rows, &mut logs)] {
+                for (o, row) in rows.iter().enumerate() {
+                    for (s, &number) in row.iter().enumerate() {
+                        let mut numbers = vec![0.0; V::LANES];
+                        number.store(&mut numbers);
+                        for (lane, number) in numbers.into_iter().enumerate() {
+                            to[first + s * V::LANES + lane][o] = number;
+                        }
+                    }
+                }
+            }
+        }
+        (logs, shares)
+    }
+
+    /// What each instruction set of this processor makes of it.
+    fn everywhere(
+        samples: &[[f32; OUTPUTS]],
+    ) -> Vec<(&'static str, Vec<[f32; OUTPUTS]>, Vec<[f32; OUTPUTS]>)> {
+        let of = |name, (logs, shares)| (name, logs, shares);
+        let mut results = vec![of("portable", softmax::<Portable>(samples))];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use crate::engine::cpu::lanes::{Avx2, Avx512};
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                results.push(of("AVX2", softmax::<Double<Avx2>>(samples)));
+            }
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                results.push(of("AVX-512", softmax::<Double<Avx512>>(samples)));
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        results.push(of("NEON", softmax::<Double<crate::engine::cpu::lanes::Neon>>(samples)));
+        results
+    }
+
+    /// Distance in ulp of `want`; a NaN is infinitely far.
+    fn ulps(got: f32, want: f64) -> f64 {
+        let ulp = f64::from((want as f32).abs().next_up() - (want as f32).abs());
+        let distance = (f64::from(got) - want).abs() / ulp;
+        if distance.is_nan() { f64::INFINITY } else { distance }
+    }
+
+    /// For a logit x under the largest e^−x is good to (2.5 + x / 25) ulp, and its x to 2⁻²⁴ of itself, which may be x ulp
+    /// of e^−x; some more for the sum and the logarithm. The ln p of the largest is as precise, relative to itself, as the
+    /// part of the others: of the next. The twin's logits are a little off.
+    #[test]
+    fn softmax_is_within_its_bound() {
+        let logit = |i: usize, scale: f32| scale * uniform(words(5, 0, Stream::Noise, i as u32)[0]);
+        let sample = |s: usize| std::array::from_fn(|o| logit(s * OUTPUTS + o, [1.0, 8.0, 40.0][s % 3]));
+        let samples: Vec<[f32; OUTPUTS]> = (0..128 * 90).map(sample).collect();
+        for (on, logs, shares) in everywhere(&samples) {
+            let worst = |off: f64| {
+                let mut worst = 0f64;
+                for ((z, log), share) in samples.iter().zip(&logs).zip(&shares) {
+                    let mut exact = z.map(|z| f64::from(z) * (1.0 + off));
+                    log_softmax(&mut exact);
+                    for o in 0..OUTPUTS {
+                        let others = (0..OUTPUTS).filter(|&other| other != o).map(|other| exact[other]);
+                        let next = others.fold(f64::NEG_INFINITY, f64::max);
+                        let far = if next < exact[o] { exact[o] - next } else { 0.0 };
+                        worst = worst.max(ulps(share[o], exact[o].exp()) / (6.0 - 1.1 * exact[o]));
+                        worst = worst.max(ulps(log[o], exact[o]) / (6.0 + 1.1 * far));
+                    }
+                }
+                worst
+            };
+            assert!(worst(0.0) <= 1.0, "{on}: {} of the bound", worst(0.0));
+            assert!(worst(1e-5) > 1.0, "{on}: the perturbed twin passed");
+        }
+    }
+
+    #[test]
+    fn no_logit_overflows_and_a_nan_stays_one() {
+        let mut samples = vec![[0.0; OUTPUTS]; 128];
+        samples[1] = [1e4, -1e4, 0.0, 0.0, 9e3];
+        samples[2] = [-3e38, 3e38, 0.0, 1.0, 2.0];
+        samples[3] = [0.0, 1.0, f32::NAN, 2.0, 0.5];
+        samples[4] = [f32::NAN, 1.0, 1.0, 2.0, 0.5];
+        for (on, logs, shares) in everywhere(&samples) {
+            assert!(shares[0].iter().all(|&p| (p - 0.2).abs() < 1e-7), "{on}: {:?}", shares[0]);
+            for (s, largest) in [(1, 0), (2, 1)] {
+                for o in 0..OUTPUTS {
+                    let want = f32::from(u8::from(o == largest));
+                    assert!((shares[s][o] - want).abs() < 1e-30, "{on}: {:?}", shares[s]);
+                    assert!(
+                        logs[s][o] <= 0.0 && (o == largest) == (logs[s][o] > -1e-30),
+                        "{on}: {:?}",
+                        logs[s]
+                    );
+                }
+            }
+            for s in [3, 4] {
+                assert!(logs[s].iter().chain(&shares[s]).all(|x| x.is_nan()), "{on}: {:?}", logs[s]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_drops_out_is_zero_whatever_it_was() {
+        let [inf, nan] = [f32::INFINITY, f32::NAN].map(Portable::splat);
+        let [zero, one, twice] = [0.0, 1.0, 2.0].map(Portable::splat);
+        let (mut rows, mut slopes) = ([[inf, nan, one, one]], [[nan, inf, one, one]]);
+        Portable::call(DropOut { rows: &mut rows, slopes: &mut slopes, keep: &[[zero, zero, zero, twice]] });
+        for row in [rows[0], slopes[0]] {
+            let mut numbers = [0.0; TILE * Portable::LANES];
+            for (to, number) in numbers.chunks_exact_mut(Portable::LANES).zip(row) {
+                number.store(to);
+            }
+            let first: Vec<f32> = numbers.iter().step_by(Portable::LANES).copied().collect();
+            assert_eq!(first, [0.0, 0.0, 0.0, 2.0]);
+        }
+    }
+}
