@@ -25,9 +25,10 @@ scale with its interval, which of the laws T ~ r^-2, T ~ r^-1 and T = a + b ln(1
 
 A run that is not solved (or broken) by its last step is censored there: it is known to need longer. The model is ln T = \
 law + sigma x logistic noise, by maximum likelihood; a run that broke between two measured steps enters as that interval. \
-Intervals of slopes take whole seeds as what varies, since a seed has the same random numbers at every scale.
+Where some runs \
+clearly never do, however long one waits, their share is part of the model. Intervals of slopes take whole seeds as what varies, since a seed has the same random numbers at every scale.
 
-The laws hold near the base point. By default they are fitted to the scales below the first at which under 90 % of the \
+The laws hold near the base point. By default they are fitted to the scales below the first at which under 99 % of the \
 runs start symmetric; --from and --to choose others. Other swept keys make groups with a fit each.
 
 Examples:

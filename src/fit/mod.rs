@@ -60,7 +60,7 @@ pub struct Record {
 }
 
 /// Share of a cell's runs that must start symmetric for it to count as near the base point.
-pub const NEAR_BASE: f64 = 0.9;
+pub const NEAR_BASE: f64 = 0.99;
 
 /// One scale.
 #[derive(Clone, Debug, PartialEq, Serialize)]

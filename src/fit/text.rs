@@ -22,7 +22,7 @@ pub fn text(of: &Fit) -> String {
         line(&mut text, &format!(" ({} runs at scale 0 are set apart)", of.runs_at_zero));
     }
     laws(&mut text, "time to solve", &of.solve);
-    if of.at_rest > 0 && of.solve.ok().is_some() {
+    if of.at_rest > 0 && of.solve.ok().is_some_and(|laws| laws.ever.is_none()) {
         let note = format!(
             "  {} runs in range are neither solved nor symmetric and hardly move: they count as still to be",
             of.at_rest
@@ -49,10 +49,10 @@ fn cells(text: &mut String, of: &Fit) {
         "scale",
         "runs",
         "solved",
-        "median steps to solve [95 %]",
+        "median steps [95 %]",
         "started sym.",
         "broke",
-        "median steps to break [95 %]",
+        "median steps [95 %]",
         "fit",
     ]);
     for cell in of.cells.iter().take(ROWS) {
@@ -71,9 +71,10 @@ fn cells(text: &mut String, of: &Fit) {
 
 fn row(cell: &CellFit) -> Vec<String> {
     let median = |median: &Median| {
-        let end = |end: Option<f64>| end.map_or_else(|| "?".to_string(), short);
+        let rough = |x: f64| short(format!("{x:.2e}").parse().unwrap_or(x));
+        let end = |end: Option<f64>| end.map_or_else(|| "?".to_string(), rough);
         match median.median {
-            Some(middle) => format!("{} [{}, {}]", short(middle), end(median.low), end(median.high)),
+            Some(middle) => format!("{} [{}, {}]", rough(middle), end(median.low), end(median.high)),
             None if median.low.is_some() => format!("- [{}, ?]", end(median.low)),
             None => "-".to_string(),
         }
@@ -111,6 +112,11 @@ fn laws(text: &mut String, name: &str, of: &Found<Laws>) {
             laws.seeds
         ),
     );
+    if let Some(ever) = &laws.ever {
+        let note =
+            format!("  it ever happens to a share {} of the runs; the laws are of these", interval(ever));
+        line(text, &note);
+    }
     line(text, &format!("  slope of ln T against ln scale: {} (95 %, over seeds)", interval(&laws.slope)));
     for law in &laws.laws {
         let formula = match law.law {
@@ -132,7 +138,7 @@ fn laws(text: &mut String, name: &str, of: &Found<Laws>) {
 
 fn half(text: &mut String, name: &str, of: &Found<Half>) {
     match of {
-        Found::None { missing } => line(text, &format!("{name}: at no scale: {missing}")),
+        Found::None { missing } => line(text, &format!("{name}: at no scale, {missing}")),
         Found::Some(half) => {
             let end = |end: Option<f64>| end.map_or_else(|| "?".to_string(), short);
             let how = match (half.jumps, half.rises) {
