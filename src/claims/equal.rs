@@ -40,7 +40,7 @@ pub static SAME_FOR_EVER: Claim = Claim {
 };
 
 /// Equal units over activations, losses, optimizers and depths.
-static EVERY_KIND: &[&Experiment] = &[&EVERY_ACTIVATION, &EVERY_OPTIMIZER, &EVERY_DEPTH];
+static EVERY_KIND: &[&Experiment] = &[&EVERY_ACTIVATION, &EVERY_OPTIMIZER, &EVERY_LOSS, &EVERY_DEPTH];
 
 static EVERY_ACTIVATION: Experiment = Experiment {
     name: "claim-equal-activations",
@@ -85,8 +85,35 @@ steps = 1000
 [sweep]
 "init.base" = "constant,copies"
 "task.dataset" = "and,xor"
-"train.loss" = "mse,half-sse,bce"
 "train.optimizer" = "sgd,momentum,nesterov,rmsprop,adam"
+
+[runs]
+seeds = 10
+"#,
+};
+
+static EVERY_LOSS: Experiment = Experiment {
+    name: "claim-equal-losses",
+    traced: true,
+    text: r#"
+[task]
+dataset = "xor"
+
+[net]
+hidden = [3]
+
+[init]
+scale = 0.0
+
+[train]
+optimizer = "momentum"
+lr = 0.1
+steps = 1000
+
+[sweep]
+"init.base" = "constant,copies"
+"task.dataset" = "and,xor"
+"train.loss" = "mse,half-sse,bce"
 
 [runs]
 seeds = 10
@@ -109,7 +136,7 @@ steps = 1000
 [sweep]
 "init.base" = "constant,copies"
 "task.dataset" = "and,xor"
-"net.hidden" = "3,2x2,2x2x2"
+"net.hidden" = "2x2,2x2x2"
 "net.activation" = "logistic,tanh"
 
 [runs]

@@ -98,6 +98,10 @@ pub fn run(args: &ClaimsArgs) -> Result<u8, Failure> {
         note(&format!("warning: --adapter is not used by --backend {}", args.backend));
     }
     let mut engine = select::open(args.backend, args.adapter.as_deref(), args.threads)?;
+    if let Some(threads) = args.threads {
+        // Rows are made on rayon's own threads. If it has some already, they do it.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
     let on = engine.description();
     // Whatever may fail without training fails before anything is written.
     for plan in plans.values() {
@@ -149,6 +153,9 @@ pub fn run(args: &ClaimsArgs) -> Result<u8, Failure> {
         print_json(&findings)?;
     } else {
         print(&closing(&findings, &on, total, started.elapsed().as_secs_f64()))?;
+        if let Some(out) = &args.out {
+            print(&format!("results in {}\n", out.display()))?;
+        }
     }
     Ok(DONE)
 }
