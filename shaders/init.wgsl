@@ -2,10 +2,11 @@
 // clears the state of each run. CPU twin: src/net/init.rs.
 //
 // Bindings: 0 what to draw · 1 runs · 2 parameters, at network · network_stride + parameter · parameter_stride
-// · 3 optimizer slots, laid out like the parameters · 4 states · 5 draws, one per parameter.
+// · 3 states · 4 draws, one per parameter.
 
 {% include "shared/types.wgsl" %}
 {% include "shared/philox.wgsl" %}
+{% include "shared/normal.wgsl" %}
 
 struct Init {
     key: vec2u,
@@ -19,9 +20,7 @@ struct Init {
     noise: u32,
     // 0: parameters are given, only the rest is cleared
     draw: u32,
-    // Optimizer slots per parameter
-    slots: u32,
-    reserved: vec2u,
+    reserved: u32,
 }
 
 struct Draw {
@@ -37,46 +36,13 @@ struct Draw {
 @group(0) @binding(0) var<uniform> init: Init;
 @group(0) @binding(1) var<storage, read> runs: array<Run>;
 @group(0) @binding(2) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(3) var<storage, read_write> slots: array<f32>;
-@group(0) @binding(4) var<storage, read_write> states: array<State>;
-@group(0) @binding(5) var<storage, read> draws: array<Draw>;
+@group(0) @binding(3) var<storage, read_write> states: array<State>;
+@group(0) @binding(4) var<storage, read> draws: array<Draw>;
 
 // In (−1, 1) from the upper 24 bits; exact.
 fn uniform_(word: u32) -> f32 {
     let odd = i32(2u * (word >> 8u) + 1u);
     return f32(odd - 16777216) * 5.9604645e-8;
-}
-
-// ln u for the odd multiple u of 2⁻²⁴ that the upper 23 bits name.
-fn ln_unit(word: u32) -> f32 {
-    let bits = bitcast<u32>(f32(2u * (word >> 9u) + 1u));
-    let shifted = bits - 0x3F3504F3u;
-    let exponent = (bitcast<i32>(shifted) >> 23u) - 24;
-    let m = bitcast<f32>((shifted & 0x007FFFFFu) + 0x3F3504F3u);
-    let s = (m - 1.0) / (m + 1.0);
-    let u = s * s;
-    let series = ((0.11665684 * u + 0.1427539) * u + 0.20000061) * u + 0.33333334;
-    let ln_m = 2.0 * s + 2.0 * s * u * series;
-    return f32(exponent) * 0.6931472 + ln_m;
-}
-
-// cos(2π · word / 2³²).
-fn cos_turn(word: u32) -> f32 {
-    let quadrant = (word + 0x20000000u) >> 30u;
-    let rest = bitcast<i32>(word - (quadrant << 30u));
-    let r = f32(rest) * 1.4629181e-9;
-    let u = r * r;
-    let sin_series = ((0.0000027249965 * u - 0.00019840087) * u + 0.008333332) * u - 0.16666667;
-    let s = r + r * u * sin_series;
-    let cos_series = ((-2.7300945e-7 * u + 2.48006e-5) * u - 0.0013888888) * u + 0.041666668;
-    let c = 1.0 - 0.5 * u + u * u * cos_series;
-    let value = select(c, s, (quadrant & 1u) == 1u);
-    return select(value, -value, quadrant == 1u || quadrant == 2u);
-}
-
-// Box & Muller.
-fn normal(radius: u32, angle: u32) -> f32 {
-    return sqrt(-2.0 * ln_unit(radius)) * cos_turn(angle);
 }
 
 @compute @workgroup_size(64)
@@ -105,9 +71,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         let scale = select(run.scale_hidden, run.scale_output, draw.output == 1u);
         let amount = select(run.bias_scale, scale * draw.factor, draw.weight == 1u);
         parameters[at] = base + amount * noise;
-    }
-    if init.slots == 1u {
-        slots[at] = 0.0;
     }
     if p == 0u {
         states[n] = State(NONE, NONE, 0u, 0u);

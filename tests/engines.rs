@@ -18,5 +18,6 @@ mod engines {
     #[cfg(feature = "gpu")]
     pub mod mutants;
     pub mod solved;
+    pub mod stochastic;
     pub mod subject;
 }

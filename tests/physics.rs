@@ -14,6 +14,7 @@ mod physics {
     pub mod copies;
     pub mod gradients;
     pub mod linear;
+    pub mod noise;
     pub mod subject;
     pub mod symmetry;
     pub mod xor_floor;
@@ -41,6 +42,12 @@ macro_rules! engine_tests {
                 permuted_units_permute_the_trajectory physics::symmetry::permuted,
                 flipped_tanh_units_stay_flipped physics::symmetry::flipped,
                 copies_stay_copies physics::copies::stay,
+                gradient_noise_is_a_random_walk physics::noise::gradient,
+                input_noise_follows_its_recursion physics::noise::input,
+                dropout_follows_its_recursion physics::noise::dropout,
+                minibatches_are_steps_on_their_samples physics::noise::minibatches,
+                missing_weights_stay_at_zero physics::noise::mask,
+                rates_per_layer_are_factors physics::noise::rates,
                 records_agree_with_shorter_runs physics::bookkeeping::records,
                 runs_rest_where_they_should physics::bookkeeping::rest);
         }

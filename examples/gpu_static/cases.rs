@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use symbreak::engine::gpu::shader::{self, Kind, Target};
 use symbreak::engine::{Criterion, Program};
-use symbreak::net::{Activation, Loss, Optimizer, Readout, Shape};
+use symbreak::net::{Activation, Loss, NoiseKinds, Optimizer, Readout, Shape};
 use symbreak::task::{Boolean, Data, Encoding};
 
 /// A program and what it is called.
@@ -47,7 +47,19 @@ impl Case {
     }
 
     fn momentum(self) -> Case {
-        self.with("momentum", |program| program.optimizer = Optimizer::Momentum)
+        self.optimizer(Optimizer::Momentum)
+    }
+
+    fn optimizer(self, optimizer: Optimizer) -> Case {
+        self.with(optimizer.word(), |program| program.optimizer = optimizer)
+    }
+
+    /// Minibatches, and noise of every kind.
+    fn stochastic(self) -> Case {
+        self.with("batches and noise", |program| {
+            program.batch = Some(3);
+            program.noise = NoiseKinds { dropout: true, gradient: true, input: true, mask: true };
+        })
     }
 
     /// Whether the register kernel takes it on hardware, and if so whether it writes samples out.
@@ -145,6 +157,23 @@ fn border() -> Vec<Case> {
         cases.extend(widest(|width| numbers(samples, inputs, outputs, &[width])));
         cases.extend(widest(|width| numbers(samples, inputs, outputs, &[width]).momentum()));
     }
+    for optimizer in [Optimizer::Nesterov, Optimizer::Rmsprop, Optimizer::Adam] {
+        cases.extend(widest(|width| xor(&[width]).activation(Tanh).optimizer(optimizer)));
+        cases.extend(widest(|width| numbers(40, 3, 2, &[width]).optimizer(optimizer)));
+    }
+    for optimizer in [Optimizer::Sgd, Optimizer::Adam] {
+        cases.extend(widest(|width| numbers(40, 3, 2, &[width, 3]).optimizer(optimizer).stochastic()));
+        cases.extend(widest(|width| {
+            let noise = NoiseKinds { gradient: true, mask: true, ..NoiseKinds::default() };
+            let noisy = |program: &mut Program| program.noise = noise;
+            xor(&[width]).activation(Tanh).optimizer(optimizer).with("noise on gradients, a mask", noisy)
+        }));
+    }
+    cases.extend(widest(|width| {
+        numbers(6, 3, 3, &[width]).with("cross-entropy", |program| {
+            (program.shape.output, program.loss) = (Activation::Linear, Loss::CrossEntropy);
+        })
+    }));
     cases.extend(widest(|width| xor(&[width, 2]).momentum()));
     cases.extend(widest(|width| xor(&[2, width]).momentum()));
     cases.extend(widest(|width| xor(&[width]).momentum().with("skip", |program| program.shape.skip = true)));

@@ -71,6 +71,10 @@ pub fn compile(
     for case in cases {
         let kernel = shader::kernel(&case.program, target).with_context(|| case.name.clone())?;
         let (name, inner) = match kernel.kind {
+            // Passes over batches and draws of noise come and go.
+            Kind::Register(_) if case.program.has_passes_of_its_own() || case.program.noise.gradient => {
+                ("register", None)
+            }
             // Passes over groups of samples, none where they are written out.
             Kind::Register(_) => ("register", Some(kernel.iterations_per_step / 2 - 1)),
             Kind::Workgroup(_) => ("workgroup", None),

@@ -1,4 +1,4 @@
-// The activation functions, each with its slope. CPU twin: src/engine/cpu/functions.rs, same names, same
+// The activation functions, each with its slope, and what losses and optimizers need. CPU twin: src/engine/cpu/functions.rs, same names, same
 // formulas. Arguments of exp are bounded, so nothing overflows; NaN goes in and comes out, because every choice
 // is a select on a comparison, not a min, max or clamp. tanh, log, sin and cos are our own: the built-ins may
 // be off by 2⁻¹¹ or return NaN.
@@ -27,6 +27,28 @@ fn log1p_unit(e: Real) -> Real {
     series = fma(series, u, Real(0.19999851));
     series = fma(series, u, Real(0.33333334));
     return fma(2.0 * s * u, series, 2.0 * s);
+}
+
+// ln(1 + e) for e ≥ 0: beyond 1 the exponent and the mantissa of 1 + e apart, in [√½, √2) the same series. Other
+// comparisons would make a number of NaN.
+fn log1p_sum(e: Real) -> Real {
+    let shifted = bitcast<Word>(1.0 + e) - Word(0x3F3504F3u);
+    let mantissa = bitcast<Real>((shifted & Word(0x007FFFFFu)) + Word(0x3F3504F3u));
+    let far = fma(Real(shifted >> Word(23u)), Real(0.6931472), log1p_unit(mantissa - 1.0));
+    return select(log1p_unit(e), far, e > Real(1.0));
+}
+
+// 1 − eˣ for x ≤ 0, good to a few ulp: near 0, where the difference would cancel, by its Taylor series.
+fn one_minus_exp(x: Real) -> Real {
+    var series = fma(Real(2.4801587e-5), x, Real(1.984127e-4));
+    series = fma(series, x, Real(0.0013888889));
+    series = fma(series, x, Real(0.008333334));
+    series = fma(series, x, Real(0.041666668));
+    series = fma(series, x, Real(0.16666667));
+    series = fma(series, x, Real(0.5));
+    series = fma(series, x, Real(1.0));
+    let far = 1.0 - exp(select(x, Real(-100.0), x < Real(-100.0)));
+    return select(-x * series, far, x < Real(-0.5));
 }
 
 // erfc |x|, for |x| ≥ 0.7: e^(−x²) times a polynomial in 1 / (1 + |x|/2).

@@ -16,12 +16,30 @@ struct Run {
     scale_hidden: f32,
     scale_output: f32,
     bias_scale: f32,
-    learning_rate: f32,
+    // Learning rates of parameters that feed hidden units and of those that feed outputs.
+    rate_hidden: f32,
+    rate_output: f32,
     momentum: f32,
     weight_decay: f32,
+    // 1 − β₁, and 1 − β₂ or 1 − ρ: what a running mean takes of the new gradient or its square. From a rounded β of
+    // 0.999 this would be off by 10⁻⁵.
+    mean_share: f32,
+    square_share: f32,
+    // ln β₁ and ln β₂
+    mean_fall: f32,
+    square_fall: f32,
+    epsilon: f32,
+    // Probability that a unit drops out, and the factor 1 / (1 − p) on those that do not.
+    dropout: f32,
+    kept: f32,
+    gradient_noise: f32,
+    input_noise: f32,
+    // Probability that a weight is missing.
+    mask: f32,
     solved_limit: f32,
     symmetry_tolerance: f32,
     trace_slot: u32,
+    reserved: u32,
 }
 
 // How far one run has come.
@@ -49,6 +67,8 @@ struct Measured {
 
 // What one dispatch does.
 struct Dispatch {
+    // The master seed of all its runs.
+    key: vec2u,
     networks: u32,
     // Runs are taken to this step …
     target_step: u32,
@@ -62,5 +82,6 @@ struct Dispatch {
     traced_only: u32,
     // Always 0, which no compiler knows.
     zero: u32,
-    reserved: u32,
+    // Steps of the whole training.
+    steps: u32,
 }

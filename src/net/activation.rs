@@ -106,10 +106,7 @@ impl Activation {
                 }
             }
             Activation::Softplus => logistic(z),
-            Activation::Gelu => {
-                let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
-                normal_cdf(z) + z * density
-            }
+            Activation::Gelu => normal_cdf(z) + z * normal_density(z),
             Activation::Silu => {
                 let s = logistic(z);
                 s * (1.0 + z * (1.0 - s))
@@ -127,6 +124,44 @@ impl Activation {
             }
             Activation::Linear => 1.0,
         }
+    }
+
+    /// φ''(z); at a kink that of the piece whose slope [`slope`](Activation::slope) gives.
+    pub fn curvature(self, z: f64) -> f64 {
+        match self {
+            Activation::Logistic => {
+                let h = logistic(z);
+                h * (1.0 - h) * (1.0 - 2.0 * h)
+            }
+            Activation::Tanh => {
+                let h = z.tanh();
+                -2.0 * h * (1.0 - h * h)
+            }
+            Activation::Relu | Activation::LeakyRelu | Activation::Abs | Activation::Linear => 0.0,
+            Activation::Elu => {
+                if z > 0.0 {
+                    0.0
+                } else {
+                    z.exp()
+                }
+            }
+            Activation::Softplus => {
+                let s = logistic(z);
+                s * (1.0 - s)
+            }
+            Activation::Gelu => (2.0 - z * z) * normal_density(z),
+            Activation::Silu => {
+                let s = logistic(z);
+                s * (1.0 - s) * (2.0 + z * (1.0 - 2.0 * s))
+            }
+            Activation::Erf => -2.0 * z * self.slope(z),
+            Activation::Sin => -z.sin(),
+        }
+    }
+
+    /// Whether φ'' jumps at 0, where a second derivative is that of one side only.
+    pub const fn has_kink(self) -> bool {
+        matches!(self, Activation::Relu | Activation::LeakyRelu | Activation::Elu | Activation::Abs)
     }
 }
 
@@ -147,6 +182,10 @@ fn normal_cdf(z: f64) -> f64 {
     0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
 }
 
+fn normal_density(z: f64) -> f64 {
+    (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +201,26 @@ mod tests {
                 let slope = activation.slope(z);
                 assert!((slope - difference).abs() < 1e-8, "{activation} at {z}: {slope} {difference}");
             }
+        }
+    }
+
+    #[test]
+    fn curvatures_agree_with_central_differences_of_slopes() {
+        for &activation in Activation::ALL {
+            for i in -40..=40 {
+                let z = i as f64 * 0.17 + 0.003;
+                let d = 1e-6;
+                let difference = (activation.slope(z + d) - activation.slope(z - d)) / (2.0 * d);
+                let curvature = activation.curvature(z);
+                assert!(
+                    (curvature - difference).abs() < 1e-8,
+                    "{activation} at {z}: {curvature} {difference}"
+                );
+            }
+            let step = |z: f64| activation.curvature(z) - activation.curvature(-z);
+            let jumps =
+                step(1e-9).abs() > 0.5 || (activation.slope(1e-9) - activation.slope(-1e-9)).abs() > 0.5;
+            assert_eq!(activation.has_kink(), jumps, "{activation}");
         }
     }
 

@@ -264,12 +264,14 @@ pub fn uniform(word: u32) -> f32 {
 
 /// A standard normal number by Box & Muller (1958), from polynomials of our own: the built-in log and cos of
 /// a shading language may be off by 2⁻¹¹.
+#[inline(always)]
 pub fn normal(radius: u32, angle: u32) -> f32 {
     (-2.0 * ln_unit(radius)).sqrt() * cos_turn(angle)
 }
 
 /// ln u for the odd multiple u of 2⁻²⁴ that the upper 23 bits of a word name, which f32 holds exactly: exponent
 /// and mantissa apart, and ln m = 2 artanh((m − 1)/(m + 1)).
+#[inline(always)]
 fn ln_unit(word: u32) -> f32 {
     let bits = ((2 * (word >> 9) + 1) as f32).to_bits();
     // Shift the mantissa's range to [√½, √2), where the series is short and ln 1 is exactly 0.
@@ -284,6 +286,7 @@ fn ln_unit(word: u32) -> f32 {
 }
 
 /// cos(2π · word / 2³²): the quadrant from the top bits, exactly; a polynomial on ±π/4.
+#[inline(always)]
 fn cos_turn(word: u32) -> f32 {
     let quadrant = word.wrapping_add(0x2000_0000) >> 30;
     let rest = word.wrapping_sub(quadrant << 30) as i32;
@@ -293,12 +296,9 @@ fn cos_turn(word: u32) -> f32 {
     let sin = r + r * u * sin_series;
     let cos = 1.0 - 0.5 * u
         + u * u * (((-2.730_094_5e-7 * u + 2.480_06e-5) * u - 0.001_388_888_8) * u + 0.041_666_668);
-    match quadrant {
-        0 => cos,
-        1 => -sin,
-        2 => -cos,
-        _ => sin,
-    }
+    // cos, −sin, −cos, sin: without a branch, so that many at once become vectors.
+    let value = if quadrant & 1 == 0 { cos } else { sin };
+    if (quadrant + 1) & 2 == 0 { value } else { -value }
 }
 
 #[cfg(test)]

@@ -35,12 +35,17 @@ pub fn run_key(master: u64, seed: u64, stream: Stream) -> [u32; 2] {
     [a, b]
 }
 
+// Functions of words alone are always inlined: the CPU engine computes them for many runs in one loop, which becomes
+// vectors only so.
+
 /// Four words of step (or epoch) `step`, by the key of the run.
+#[inline(always)]
 pub fn block(key: [u32; 2], step: u32, index: u32) -> [u32; 4] {
     philox(key, [step, index, 0, 0])
 }
 
 /// A number in [0, 1) from the upper 24 bits of a word; exact, so equal on every device.
+#[inline(always)]
 pub fn unit(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / (1 << 24) as f32)
 }
@@ -70,10 +75,14 @@ pub fn shuffle(key: [u32; 2], epoch: u32, order: &mut [u32]) {
     for j in (1..count).rev() {
         let draw = count - 1 - j;
         let word = block(key, epoch, draw as u32 / 4)[draw % 4];
-        // A whole number from 0 to j; uneven by less than j / 2³².
-        let k = (u64::from(word) * (j as u64 + 1)) >> 32;
-        order.swap(j, k as usize);
+        order.swap(j, partner(word, j));
     }
+}
+
+/// A whole number from 0 to j by a random word; uneven by less than j / 2³².
+#[inline(always)]
+pub fn partner(word: u32, j: usize) -> usize {
+    ((u64::from(word) * (j as u64 + 1)) >> 32) as usize
 }
 
 #[cfg(test)]

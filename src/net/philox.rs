@@ -46,6 +46,7 @@ const WEYL_A: u32 = 0x9E37_79B9;
 const WEYL_B: u32 = 0xBB67_AE85;
 
 /// The four words of one block.
+#[inline(always)]
 pub fn philox(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     let [mut a, mut b, mut c, mut d] = counter;
     let [mut k0, mut k1] = key;

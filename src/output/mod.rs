@@ -9,6 +9,7 @@
 //! | [`piece`] | what a piece of a window adds to the files, made on one core |
 //! | [`journal`] | what a resumed sweep goes on from |
 //! | [`append`], [`rows`] | growing files, and the text of CSV rows |
+//! | [`recorded`] | `runs.csv` read back |
 //! | [`summary`] | the table on standard output and the cells as JSON |
 
 use std::io;
@@ -22,6 +23,7 @@ pub mod journal;
 pub mod manifest;
 pub mod params;
 pub mod piece;
+pub mod recorded;
 pub mod results;
 pub mod rows;
 pub mod runs;

@@ -14,6 +14,8 @@ pub enum Place {
     },
     /// A flag of the command line: `--set`.
     Flag(&'static str),
+    /// The resolved spec in a manifest.
+    Manifest,
 }
 
 impl fmt::Display for Place {
@@ -21,6 +23,7 @@ impl fmt::Display for Place {
         match self {
             Place::Line { file, line } => write!(f, "line {line} of {file}"),
             Place::Flag(flag) => f.write_str(flag),
+            Place::Manifest => f.write_str("manifest.json"),
         }
     }
 }

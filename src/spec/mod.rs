@@ -9,6 +9,7 @@
 //! | `build` | cells, checks across keys, programs |
 //! | `points` | given initial parameters |
 //! | [`plan`] | the result |
+//! | `resolved` | back from a manifest to the plan |
 //! | `presets` | specs that come with the program |
 
 mod build;
@@ -19,6 +20,7 @@ pub mod plan;
 pub(crate) mod points;
 mod presets;
 mod range;
+mod resolved;
 
 use std::path::Path;
 
@@ -26,6 +28,7 @@ pub use error::{Place, SpecError, Warning};
 pub use plan::{Cell, Plan, Value};
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;
+pub use resolved::from_resolved;
 
 use document::Given;
 use error::{escaped, nearest, printable, suggestion};

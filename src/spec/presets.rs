@@ -29,5 +29,45 @@ pub fn presets() -> &'static [Preset] {
             about: "parity of 4 bits: how many hidden units does it take?",
             text: include_str!("presets/parity.toml"),
         },
+        Preset {
+            name: "escape",
+            about: "XOR: how long does it take to leave the saddle at zero, by scale and activation?",
+            text: include_str!("presets/escape.toml"),
+        },
+        Preset {
+            name: "kolen-pollack",
+            about: "XOR: how often it converges by the range of the weights (Kolen & Pollack 1990)",
+            text: include_str!("presets/kolen-pollack.toml"),
+        },
+        Preset {
+            name: "kolen-pollack-slice",
+            about: "XOR: a 200 × 200 slice through weight space (Kolen & Pollack 1990)",
+            text: include_str!("presets/kolen-pollack-slice.toml"),
+        },
+        Preset {
+            name: "kolen-pollack-slice-2",
+            about: "XOR: another slice",
+            text: include_str!("presets/kolen-pollack-slice-2.toml"),
+        },
+        Preset {
+            name: "fractal",
+            about: "learning rate × learning rate: where training converges (Sohl-Dickstein 2024)",
+            text: include_str!("presets/fractal.toml"),
+        },
+        Preset {
+            name: "saxe",
+            about: "deep linear net: modes learnt one after the other (Saxe et al. 2013)",
+            text: include_str!("presets/saxe.toml"),
+        },
+        Preset {
+            name: "catapult",
+            about: "learning rates beyond the curvature that still converge (Lewkowycz et al. 2020)",
+            text: include_str!("presets/catapult.toml"),
+        },
+        Preset {
+            name: "omnigrok",
+            about: "iris: initial scale × number of samples, and what it does to held-out accuracy (Liu et al. 2022)",
+            text: include_str!("presets/omnigrok.toml"),
+        },
     ]
 }

@@ -116,7 +116,7 @@ pub fn programs(coverage: Coverage) -> Vec<Program> {
 }
 
 /// Five samples (no multiple of a tile), three inputs, two outputs that are 0 or 1.
-fn made_up_task() -> Data {
+pub fn made_up_task() -> Data {
     let (samples, inputs, outputs) = (5, 3, 2);
     let x = (0..samples * inputs).map(|i| init::uniform(words(11, 0, Stream::Noise, i as u32)[0]));
     let y = (0..samples * outputs).map(|i| (words(12, 0, Stream::Noise, i as u32)[0] >> 31) as f32);

@@ -62,6 +62,32 @@ pub fn wide() -> Plan {
     plan("[net]\nhidden = [33]\n[train]\nsteps = 40\n[sweep]\n\"train.lr\" = \"0.5,4\"\n[runs]\nseeds = 10")
 }
 
+/// A sweep whose updates see batches and noise of each run's own, with short last batches; 80 runs.
+pub fn stochastic() -> Plan {
+    plan(
+        "[net]\nhidden = [3]\n[train]\nsteps = 50\nbatch = 3\nlr_hidden = 0.5\n[noise]\ndropout = 0.2\n\
+         gradient = 0.01\ninput = 0.1\nmask = 0.2\n[sweep]\n\"train.lr\" = \"0.1,0.3\"\n\
+         \"train.optimizer\" = \"sgd,adam\"\n[runs]\nseeds = 20",
+    )
+}
+
+/// The same for the GPU's kernel for large nets; 20 runs.
+#[cfg(feature = "gpu")]
+fn wide_stochastic() -> Plan {
+    plan(
+        "[net]\nhidden = [33]\n[train]\nsteps = 25\nbatch = 3\nlr = 0.1\n[noise]\ndropout = 0.2\n\
+         gradient = 0.01\ninput = 0.1\nmask = 0.2\n[sweep]\n\"train.optimizer\" = \"momentum,adam\"\n[runs]\nseeds = 10",
+    )
+}
+
+/// A sweep in which some runs have rates and decay of the plainest kind and others do not; 72 runs.
+pub fn rates() -> Plan {
+    plan(
+        "[train]\nsteps = 50\n[sweep]\n\"train.lr_hidden\" = \"1,0.5\"\n\"train.weight_decay\" = \"0,0.01\"\n\
+         \"train.optimizer\" = \"sgd,momentum\"\n[runs]\nseeds = 9",
+    )
+}
+
 /// Every file that a sweep writes, the manifest apart, which tells times.
 pub fn files(plan: &Plan, engine: &mut dyn Engine) -> BTreeMap<String, Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
@@ -137,6 +163,8 @@ fn cpu_rows_do_not_depend_on_batches_and_threads() {
         [""; 0]
     );
     cut_anywhere(&mut engine(1), &wide(), &[3, 16]);
+    cut_anywhere(&mut engine(1), &stochastic(), &[5, 1, 17, 64]);
+    cut_anywhere(&mut engine(1), &rates(), &[5, 1, 17, 64]);
 }
 
 #[test]
@@ -164,5 +192,8 @@ fn gpu_rows_do_not_depend_on_batches_and_the_order_of_cells() {
     };
     cut_anywhere(&mut engine, &two_programs(), &[5, 17, 64]);
     cut_anywhere(&mut engine, &wide(), &[3, 16]);
+    cut_anywhere(&mut engine, &stochastic(), &[5, 17]);
+    cut_anywhere(&mut engine, &wide_stochastic(), &[3, 16]);
+    cut_anywhere(&mut engine, &rates(), &[5, 17]);
     any_order(&mut engine);
 }

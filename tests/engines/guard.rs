@@ -4,12 +4,12 @@ use symbreak::engine::gpu::Options;
 use symbreak::engine::{EngineError, Program, Run};
 use symbreak::verify::nets;
 
-use super::subject::{try_train, wide_xor, xor};
+use super::subject::{stochastic, try_train, wide_xor, xor};
 use crate::adapter;
 
-/// The programs, one for each kernel.
-fn programs() -> [Program; 2] {
-    [xor(300), wide_xor(300)]
+/// The programs, one for each kernel and each way in which it trains.
+fn programs() -> [Program; 4] {
+    [xor(300), wide_xor(300), stochastic(xor(300)), stochastic(wide_xor(300))]
 }
 
 /// Whether both kernels with this edit end in an error of the device that says all of `parts`.
@@ -77,7 +77,7 @@ fn a_measurement_that_is_not_made_is_caught() {
         "measure_workgroup.wgsl.jinja" => {
             replaced(&source, "= state.measured + 1u;", "= min(state.measured + 1u, 7u);")
         }
-        "train_register.wgsl.jinja" => {
+        "train_register.wgsl.jinja" | "train_register_stochastic.wgsl.jinja" => {
             replaced(&source, ".measured = m + 1u;", ".measured = min(m + 1u, 7u);")
         }
         _ => source,

@@ -54,6 +54,36 @@ mutants! {
         |source| source.replace("solve_step = t;", "solve_step = t + 1u;").replace("Word(t))", "Word(t + 1u))"),
         caught by "steps-counted";
 
+    register_forgets_adams_correction: "train_register",
+        |source| source.replace("one_minus_exp(mean_fall * updates)", "Real(1.0)"), caught by "optimizers";
+    register_forgets_its_mean_squares_between_dispatches: "train_register",
+        |source| source.replace("var v0 = Real(velocities[0u * stride + n0]", "var v0 = Real(0.0"), caught by "optimizers";
+
+    stochastic_starts_each_epoch_in_the_same_order: "train_register_stochastic",
+        |source| source.replace("shuffle(order_key, t / EPOCH,", "shuffle(order_key, 0u,"), caught by "noise";
+    stochastic_takes_a_short_batch_for_a_whole_one: "train_register_stochastic",
+        |source| source.replace("count < BATCH)", "false)"), caught by "noise";
+    stochastic_drops_other_units: "train_register_stochastic",
+        |source| source.replace("(dropped0 >> 1u)", "(dropped0 >> 0u)"), caught by "noise";
+    stochastic_keeps_the_slope_of_what_drops_out: "train_register_stochastic",
+        |source| source.replace("select(whole.slope * kept, 0.0, out == 1u)", "whole.slope * kept"), caught by "noise";
+    stochastic_has_the_same_noise_in_every_step: "train_register_stochastic",
+        |source| source.replace("draw_normals(input_key, t,", "draw_normals(input_key, 0u,"), caught by "noise";
+    stochastic_moves_a_missing_weight: "train_register_stochastic",
+        |source| source.replace("(missing0 >> 0u) & 1u", "(missing0 >> 0u) & 2u"), caught by "noise";
+    softmax_forgets_the_other_classes: "train_register",
+        |source| source.replace("fma(-rest0, share0,", "fma(-rest0, 0.0 * share0,"), caught by "noise";
+
+    workgroup_starts_each_epoch_in_the_same_order: "train_workgroup",
+        |source| source.replace("ORDER), t / EPOCH,", "ORDER), 0u,"), caught by "noise";
+    workgroup_drops_other_units: "train_workgroup",
+        |source| source.replace("drops_out(dropout_key, t,", "drops_out(dropout_key, t + 1u,"), caught by "noise";
+    workgroup_forgets_the_noise_of_gradients: "train_workgroup",
+        |source| source.replace("fma(run.gradient_noise, ", "fma(0.0, "), caught by "noise";
+    workgroup_forgets_a_rate: "train_workgroup",
+        |source| source.replace("select(run.rate_hidden, run.rate_output,", "select(run.rate_hidden, run.rate_hidden,"),
+        caught by "noise";
+
     workgroup_drops_a_bias_gradient: "train_workgroup",
         |source| source.replace("g = g + deltas", "g = g + 0.0 * deltas"), caught by "gradient";
     workgroup_swaps_a_weight_index: "train_workgroup",

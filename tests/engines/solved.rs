@@ -14,6 +14,8 @@ fn programs() -> Vec<(&'static str, Program, f64)> {
         ("xor, loss", loss(xor(600)), 0.02),
         ("33 units, error", wide_xor(100), 0.45),
         ("33 units, loss", loss(wide_xor(100)), 0.1),
+        ("xor, three samples an update", Program { batch: Some(3), ..xor(600) }, 0.4),
+        ("33 units, three samples an update", Program { batch: Some(3), ..wide_xor(100) }, 0.45),
     ]
 }
 

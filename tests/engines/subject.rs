@@ -5,6 +5,8 @@ use std::sync::Arc;
 use symbreak::engine::cpu::CpuEngine;
 use symbreak::engine::reference::ReferenceEngine;
 use symbreak::engine::{Batch, Engine, EngineError, Program, Run, Start, Trained};
+#[cfg(feature = "gpu")]
+use symbreak::net::NoiseKinds;
 use symbreak::net::philox::{Stream, words};
 use symbreak::net::{Activation, Loss, Optimizer, Readout, init};
 use symbreak::task::{Boolean, Data, Encoding};
@@ -61,6 +63,13 @@ pub fn looped(steps: u32) -> Program {
     program.data = Arc::new(Data::boolean(Boolean::Parity, 6, Encoding::ZeroOne, Encoding::ZeroOne));
     program.shape.inputs = 6;
     program
+}
+
+/// The same with one sample an update, noise on the inputs, and units that drop out.
+#[cfg(feature = "gpu")]
+pub fn stochastic(program: Program) -> Program {
+    let noise = NoiseKinds { dropout: true, input: true, ..NoiseKinds::default() };
+    Program { batch: Some(1), noise, ..program }
 }
 
 /// Nets of every structure, on tasks of one and several outputs, few and many samples, by each optimizer and loss.

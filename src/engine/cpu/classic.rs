@@ -20,7 +20,7 @@ pub const PARAMETERS: usize = 9;
 /// Whether a net is the classic one. Only then its parameters lie as this module takes them.
 pub fn is_classic(shape: &Shape, samples: usize, loss: Loss) -> bool {
     let net = shape.inputs == 2 && shape.hidden == [2] && shape.outputs == 1 && shape.bias && !shape.skip;
-    net && shape.readout == Readout::Trained && samples <= TILE && loss != Loss::Bce
+    net && shape.readout == Readout::Trained && samples <= TILE && !loss.is_of_logits()
 }
 
 /// Updates from step `from` on, until step `until` or one at which there is something to note: that one is not taken.

@@ -58,6 +58,20 @@ fn log1p<V: Lanes>(e: V) -> V {
     (twice * u).mul_add(series, twice)
 }
 
+/// ln(1 + e) for 0 ≤ e ≤ `limit`, precise relative to itself: 1 + e is halved until it is no more than 2.
+#[inline(always)]
+pub fn ln_one_plus<V: Lanes>(e: V, limit: usize) -> V {
+    let (one, half) = (V::splat(1.0), V::splat(0.5));
+    let (mut e, mut halvings, mut reach) = (e, V::splat(0.0), 1);
+    while reach < limit {
+        let over = one.less(e);
+        e = V::select(over, half * (e - one), e);
+        halvings = V::select(over, halvings + one, halvings);
+        reach = 2 * reach + 1;
+    }
+    halvings.mul_add(V::splat(std::f32::consts::LN_2), log1p(e))
+}
+
 /// erfc |x|, for |x| ≥ 0.7: e^(−x²) times a polynomial in 1 / (1 + |x|/2).
 #[inline(always)]
 fn erfc_tail<V: Lanes>(x: V) -> V {
@@ -174,6 +188,13 @@ pub fn bce_term<V: Lanes>(z: V, y: V) -> V {
     (z.at_least(V::splat(0.0)) - y * z) + log1p(exp_neg_abs(z))
 }
 
+/// −y·ln p, a term of the loss `cross-entropy`. An output that is not wanted may be as unlikely as it likes.
+#[inline(always)]
+pub fn cross_entropy_term<V: Lanes>(log: V, y: V) -> V {
+    let zero = V::splat(0.0);
+    V::select(V::differ(y.less(zero), zero.less(y)), -(y * log), zero)
+}
+
 /// φ(z) and φ'(z).
 #[inline(always)]
 pub fn activate<V: Lanes>(activation: Activation, z: V) -> (V, V) {
@@ -225,6 +246,8 @@ mod tests {
         Reciprocal,
         /// With y = 1.
         BceTerm,
+        /// Up to 63.
+        LnOnePlus,
     }
 
     struct Apply<'a, V> {
@@ -243,6 +266,7 @@ mod tests {
                     Function::ExpNegMinusOne => exp_neg_minus_one(x).0,
                     Function::Reciprocal => x.reciprocal(),
                     Function::BceTerm => bce_term(x, V::splat(1.0)),
+                    Function::LnOnePlus => ln_one_plus(x, 63),
                 };
                 y.store(numbers);
             }
@@ -320,6 +344,17 @@ mod tests {
                 worst(&x, &twin, exact, |z| 8.0 + z.abs() / 10.0) > 1.0,
                 "the difference taken last passed"
             );
+        }
+    }
+
+    #[test]
+    fn logarithms_are_within_their_bounds_however_small() {
+        let x: Vec<f32> = numbers(0.0, 1.0).into_iter().map(|x| x.powi(8) * 63.0).collect();
+        for (on, y) in everywhere(Function::LnOnePlus, &x) {
+            let found = worst(&x, &y, f64::ln_1p, |_| 3.0);
+            assert!(found <= 1.0, "{on}: {found} of the bound");
+            let twin = worst(&x, &y, |x| x.ln_1p() * (1.0 + 1e-6), |_| 3.0);
+            assert!(twin > 1.0, "{on}: the perturbed twin passed");
         }
     }
 

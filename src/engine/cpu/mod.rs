@@ -4,8 +4,11 @@ mod classic;
 mod functions;
 mod lanes;
 mod measure;
+mod minibatch;
+mod noise;
 mod pass;
 pub mod peak;
+mod stepper;
 mod train;
 
 use rayon::prelude::*;
@@ -13,7 +16,6 @@ use rayon::prelude::*;
 use super::{
     Batch, Description, Engine, EngineError, Parameters, Placement, Program, Run, Start, Trained, Watch,
 };
-use crate::net::{Loss, Optimizer};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use lanes::Double;
 use lanes::{Lanes, Portable};
@@ -146,19 +148,22 @@ impl CpuEngine {
     }
 }
 
-/// Multiply-adds of one update, roughly: forward, backward and gradient over all samples.
+/// Multiply-adds of one update, roughly: forward, backward and gradient over all samples; or over those of a batch, beside a
+/// look at all of them at the end of each epoch. A random word costs about as much as its number is good for.
 fn operations_per_step(program: &Program) -> f64 {
-    let units: usize = program.shape.layers().iter().map(|layer| layer.outputs).sum();
-    (program.data.samples() * (3 * program.shape.parameters() + 25 * units)) as f64
-}
-
-fn not_built(program: &Program) -> Result<(), EngineError> {
-    let plain = matches!(program.optimizer, Optimizer::Sgd | Optimizer::Momentum)
-        && !program.has_passes_of_its_own()
-        && !program.noise.gradient
-        && !program.noise.mask
-        && program.loss != Loss::CrossEntropy;
-    if plain { Ok(()) } else { Err(EngineError::Unsupported("only --backend reference does that".into())) }
+    const WORD: usize = 25;
+    let (shape, noise, samples) = (&program.shape, program.noise, program.data.samples());
+    let (parameters, hidden) = (shape.parameters(), shape.hidden.iter().sum::<usize>());
+    let activations = 25 * (hidden + shape.outputs);
+    let batch = program.batch.map_or(samples, |batch| batch as usize);
+    let mut operations = (batch * (3 * parameters + activations)) as f64;
+    if program.has_passes_of_its_own() {
+        let words = if noise.dropout { hidden } else { 0 } + if noise.input { 2 * shape.inputs } else { 0 };
+        operations += (batch * (shape.inputs + shape.outputs + WORD * words)) as f64;
+        operations += (samples * (parameters + activations)) as f64 / f64::from(program.steps_per_epoch());
+    }
+    operations
+        + (parameters * (5 * program.optimizer.slots() + if noise.gradient { 2 * WORD } else { 0 })) as f64
 }
 
 impl Engine for CpuEngine {
@@ -173,12 +178,11 @@ impl Engine for CpuEngine {
     }
 
     fn placement(&self, program: &Program) -> Result<Placement, EngineError> {
-        not_built(program)?;
         let shape = &program.shape;
         let units: usize = shape.layers().iter().map(|layer| layer.outputs).sum();
-        let slots = 1 + program.optimizer.slots();
-        let vectors =
-            shape.parameters() * slots + program.data.samples() * (3 * units + shape.inputs + shape.outputs);
+        // Parameters, gradients, what the optimizer keeps; activations, and the order of samples.
+        let numbers = shape.parameters() * (2 + program.optimizer.slots())
+            + program.data.samples() * (3 * units + shape.inputs + shape.outputs + 1);
         // A batch of some seconds: often enough for a bar, long enough that its end costs nothing.
         let seconds_per_run = f64::from(program.steps.max(1)) * operations_per_step(program) / 2e10;
         let threads = self.pool.current_num_threads();
@@ -188,14 +192,13 @@ impl Engine for CpuEngine {
         Ok(Placement {
             kernel: format!("f32 × {lanes}"),
             reason: format!("{lanes} networks at once suit its {} parameters best", shape.parameters()),
-            bytes_per_run: 4 * vectors as u64,
+            bytes_per_run: 4 * numbers as u64,
             runs_per_batch: wanted.clamp(least, 1 << 17).next_multiple_of(least),
         })
     }
 
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
         let program = batch.program;
-        not_built(program)?;
         let count = program.shape.parameters();
         let drawing = program.drawing();
         let common = Common::new(program, watch.interrupted);

@@ -8,8 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::classic::{Classic, PARAMETERS, is_classic};
 use super::lanes::{Lanes, MAX_LANES};
 use super::measure::{Activations, Classes};
+use super::minibatch::Minibatches;
 use super::operations_per_step;
-use super::pass::{Above, Activate, Errors, Gradients, Place, PullBack, Row, Sink, Sums, TILE, Tiles, Units};
+use super::pass::{
+    Above, Activate, DropOut, Errors, Gradients, Place, PullBack, Row, Samples, Sink, Softmax, Source, Sums,
+    TILE, Tile, Tiles, Units,
+};
+use super::stepper::{self, Stepper};
 use crate::engine::{Criterion, DIVERGED, EngineError, Measured, Program, Run, RunResult, measured_steps};
 use crate::net::{Layer, Loss, Optimizer};
 
@@ -73,7 +78,9 @@ struct Networks<'a, V: Lanes> {
     parameters: Vec<V>,
     /// The weights of a fixed readout.
     ones: Vec<V>,
-    /// Δ of momentum.
+    /// What updates the parameters, where the loop of the gradients does not.
+    stepper: Option<Stepper<V>>,
+    /// Δ of momentum, where that loop does.
     velocities: Vec<V>,
     /// Sums over the tiles that have been seen.
     gradients: Vec<V>,
@@ -81,7 +88,7 @@ struct Networks<'a, V: Lanes> {
     activations: Vec<Row<V>>,
     /// φ'(z) of every unit, in time ∂loss/∂z.
     deltas: Vec<Row<V>>,
-    /// z of every output, where the loss needs it.
+    /// z of every output, or ln p, where the loss needs it.
     logits: Vec<Row<V>>,
     loss: V,
     error: V,
@@ -125,7 +132,7 @@ impl<V: Lanes> Settings<V> {
 
 /// A vector from a number per lane.
 #[inline(always)]
-fn per_lane<V: Lanes>(number: impl Fn(usize) -> f32) -> V {
+pub fn per_lane<V: Lanes>(number: impl Fn(usize) -> f32) -> V {
     let numbers: [f32; MAX_LANES] =
         std::array::from_fn(|lane| if lane < V::LANES { number(lane) } else { 0.0 });
     V::load(&numbers[..V::LANES])
@@ -144,6 +151,7 @@ pub fn numbers<V: Lanes>(vector: V) -> [f32; MAX_LANES] {
 pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
     let program = common.program;
     let mut networks = Networks::<V>::new(common, runs, initial);
+    let mut minibatches = program.has_passes_of_its_own().then(|| Minibatches::new(program, runs));
     let mut kept = Activations::new(&program.shape.hidden, common.tiles.count());
     let traced = runs.iter().any(|run| run.traced);
     // Of all measured steps if any run is traced, else of the first and the last.
@@ -159,7 +167,17 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
         if look && (t == 0 || traced) {
             measured.push(networks.measure(&mut kept, runs.len()));
         }
-        networks.step(t, look.then_some(&mut kept));
+        match &mut minibatches {
+            None => networks.step(t, look.then_some(&mut kept)),
+            Some(minibatches) => {
+                if look || program.looks_at(t) {
+                    networks.look(t, look.then_some(&mut kept));
+                }
+                if networks.active != 0 {
+                    networks.step_along(t, minibatches);
+                }
+            }
+        }
         if look {
             classes.push(kept.classes(tolerance));
         }
@@ -167,7 +185,7 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
             break;
         }
         t += 1;
-        if common.classic && !networks.settings.decays {
+        if common.classic && !networks.settings.decays && networks.stepper.is_none() {
             // The last step is a measured one.
             let measured_next = common.measured[classes.len()];
             let interruptible = t.checked_next_multiple_of(common.interrupt_steps).unwrap_or(u32::MAX);
@@ -206,10 +224,13 @@ impl<'a, V: Lanes> Networks<'a, V> {
         for &w in &parameters {
             largest = w.magnitude(largest);
         }
+        let stepper = Stepper::new(common.program, runs);
+        let slots = if stepper.is_some() { 0 } else { common.program.optimizer.slots() };
         Networks {
             common,
+            stepper,
             ones: vec![V::splat(1.0); fixed],
-            velocities: vec![zero; count * common.program.optimizer.slots()],
+            velocities: vec![zero; count * slots],
             gradients: vec![zero; count],
             activations: rows(common.rows),
             deltas: rows(common.rows),
@@ -243,23 +264,53 @@ impl<'a, V: Lanes> Networks<'a, V> {
     /// Leaves the activations of hidden units in `kept`, if there is any.
     #[inline(always)]
     fn step(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) {
-        let tiles = self.common.tiles.count();
-        for tile in 0..tiles {
-            self.forward(tile);
+        let tiles = &self.common.tiles;
+        for tile in 0..tiles.count() {
+            let (samples, first) = (tiles.tile(tile), tile == 0);
+            self.forward(samples, first);
             if let Some(kept) = &mut kept {
                 kept.keep(tile, &self.activations);
             }
-            if tile + 1 < tiles {
+            if tile + 1 < tiles.count() {
                 self.backward();
-                self.add_gradients(tile);
+                self.add_gradients(samples, first);
             } else {
                 self.check(t);
                 if self.active != 0 {
                     self.backward();
-                    self.update(tile);
+                    self.update(t, samples, first);
                 }
             }
         }
+    }
+
+    /// Looks at the networks at step `t` where their update is not found by the way: notes what has come about, where it is
+    /// time for that, and leaves the activations of hidden units in `kept`, if there is any.
+    #[inline(always)]
+    fn look(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) {
+        let Common { program, tiles, .. } = self.common;
+        for tile in 0..tiles.count() {
+            self.forward(tiles.tile(tile), tile == 0);
+            if let Some(kept) = &mut kept {
+                kept.keep(tile, &self.activations);
+            }
+        }
+        if program.looks_at(t) {
+            self.check(t);
+        }
+    }
+
+    /// Update `t` of the active lanes, from passes over a batch of its own.
+    #[inline(always)]
+    fn step_along(&mut self, t: u32, minibatches: &mut Minibatches<'_, V>) {
+        minibatches.go_to(t);
+        for tile in 0..minibatches.tiles() {
+            let (samples, first) = (minibatches.tile(tile), tile == 0);
+            self.forward(samples, first);
+            self.backward();
+            self.add_gradients(samples, first);
+        }
+        self.update_from_sums(t);
     }
 
     /// Takes the classic net from step `from` to step `until`, or to the first that must be looked at; returns which.
@@ -282,12 +333,13 @@ impl<'a, V: Lanes> Networks<'a, V> {
         else {
             return from;
         };
+        let Tile { inputs, targets, norms } = tiles.tile(0);
         V::call(Classic::<V, MOMENTUM> {
             parameters,
             velocities,
-            inputs: tiles.inputs(0),
-            targets: &tiles.targets(0)[0],
-            norms: tiles.norms(0),
+            inputs,
+            targets: &targets[0],
+            norms,
             hidden: program.shape.activation,
             output: program.shape.output,
             loss_norm: program.loss.norm(program.data.samples(), program.data.outputs) as f32,
@@ -305,11 +357,12 @@ impl<'a, V: Lanes> Networks<'a, V> {
         at
     }
 
-    /// Forward over a tile; leaves activations, slopes and, of the output, ∂loss/∂z.
+    /// Forward over a tile; leaves activations, slopes and, of the output, ∂loss/∂z. Loss and error begin anew with the
+    /// `first_tile`.
     #[inline(always)]
-    fn forward(&mut self, tile: usize) {
-        let Common { program, tiles, layers, first, skip, .. } = self.common;
-        let (inputs, output) = (tiles.inputs(tile), layers.len() - 1);
+    fn forward<T: Samples<V>>(&mut self, samples: T, first_tile: bool) {
+        let Common { program, layers, first, skip, .. } = self.common;
+        let (inputs, output) = (samples.inputs(), layers.len() - 1);
         for (l, layer) in layers.iter().enumerate() {
             let (below, from_here) = self.activations.split_at_mut(first[l]);
             let (h, slopes) =
@@ -333,14 +386,20 @@ impl<'a, V: Lanes> Networks<'a, V> {
                 // The loss of a logit needs the logit.
                 self.logits.copy_from_slice(h);
             }
-            V::call(Activate { activation: layer.activation, rows: h, slopes });
+            V::call(Activate { activation: layer.activation, rows: &mut *h, slopes: &mut *slopes });
+            if l < output {
+                if let Some(keep) = samples.keep() {
+                    V::call(DropOut { rows: h, slopes, keep: &keep[first[l]..] });
+                }
+            } else if program.loss == Loss::CrossEntropy {
+                V::call(Softmax { outputs: h, logs: &mut self.logits });
+            }
         }
-        if tile == 0 {
+        if first_tile {
             (self.loss, self.error) = (V::splat(0.0), V::splat(0.0));
         }
         V::call(Errors {
-            tiles,
-            tile,
+            samples,
             loss: program.loss,
             outputs: &self.activations[first[output]..],
             logits: &self.logits,
@@ -373,9 +432,10 @@ impl<'a, V: Lanes> Networks<'a, V> {
 
     /// Adds the gradients of a tile to those of the tiles before.
     #[inline(always)]
-    fn add_gradients(&mut self, tile: usize) {
-        let mut sums = Total { parameters: &self.parameters, sums: &mut self.gradients, first: tile == 0 };
-        all_gradients(self.common, tile, &self.activations, &self.deltas, &self.ones, &mut sums);
+    fn add_gradients<T: Samples<V>>(&mut self, samples: T, first: bool) {
+        let mut sums = Total { parameters: &self.parameters, sums: &mut self.gradients, first };
+        let inputs = samples.inputs();
+        all_gradients(self.common, inputs, &self.activations, &self.deltas, &self.ones, &mut sums);
     }
 
     /// Looks at the networks at step `t`, after forward passes over all tiles: divergence, criterion, end.
@@ -417,41 +477,65 @@ impl<'a, V: Lanes> Networks<'a, V> {
         self.active &= !mask;
     }
 
-    /// One update of the active lanes, from what passes over all tiles have left.
+    /// Update `t` of the active lanes, from what passes over all tiles, `last` the last of them, have left.
     #[inline(always)]
-    fn update(&mut self, tile: usize) {
-        match (self.common.program.optimizer, self.settings.decays) {
-            (Optimizer::Sgd, false) => self.update_by::<false, false>(tile),
-            (Optimizer::Sgd, true) => self.update_by::<false, true>(tile),
-            (Optimizer::Momentum, false) => self.update_by::<true, false>(tile),
-            (Optimizer::Momentum, true) => self.update_by::<true, true>(tile),
-            _ => {}
+    fn update(&mut self, t: u32, last: Tile<'_>, first: bool) {
+        if self.stepper.is_some() {
+            self.add_gradients(last, first);
+            self.update_from_sums(t);
+            return;
+        }
+        match (self.common.program.optimizer == Optimizer::Momentum, self.settings.decays) {
+            (false, false) => self.update_by::<false, false>(last, first),
+            (false, true) => self.update_by::<false, true>(last, first),
+            (true, false) => self.update_by::<true, false>(last, first),
+            (true, true) => self.update_by::<true, true>(last, first),
+        }
+    }
+
+    /// Update `t` of the active lanes, from the gradients of all tiles.
+    #[inline(always)]
+    fn update_from_sums(&mut self, t: u32) {
+        if let Some(stepper) = &mut self.stepper {
+            V::call(stepper::Update {
+                stepper,
+                step: t,
+                gradients: &mut self.gradients,
+                parameters: &mut self.parameters,
+                active: self.active,
+                largest: &mut self.largest,
+            });
         }
     }
 
     #[inline(always)]
-    fn update_by<const MOMENTUM: bool, const DECAYS: bool>(&mut self, tile: usize) {
+    fn update_by<const MOMENTUM: bool, const DECAYS: bool>(&mut self, last: Tile<'_>, first: bool) {
         let mut update = Update::<V, MOMENTUM, DECAYS> {
             parameters: &mut self.parameters,
             velocities: &mut self.velocities,
             sums: &self.gradients,
-            first: tile == 0,
+            first,
             is_weight: &self.common.is_weight,
             settings: &self.settings,
             active: V::mask(self.active),
         };
-        self.largest =
-            all_gradients(self.common, tile, &self.activations, &self.deltas, &self.ones, &mut update);
+        let Networks { common, activations, deltas, ones, .. } = self;
+        self.largest = all_gradients(common, last.inputs, activations, deltas, ones, &mut update);
     }
 
     /// All measures of the present networks. Leaves the activations of hidden units in `kept`.
     #[inline(always)]
     fn measure(&mut self, kept: &mut Activations<V>, runs: usize) -> Vec<Measured> {
-        for tile in 0..self.common.tiles.count() {
-            self.forward(tile);
+        let tiles = &self.common.tiles;
+        for tile in 0..tiles.count() {
+            let (samples, first) = (tiles.tile(tile), tile == 0);
+            self.forward(samples, first);
             kept.keep(tile, &self.activations);
             self.backward();
-            self.add_gradients(tile);
+            self.add_gradients(samples, first);
+        }
+        if let Some(stepper) = &self.stepper {
+            stepper.clear_missing(&mut self.gradients);
         }
         // In the order of the layout, whatever order the gradients were found in.
         let mut squares = V::splat(0.0);
@@ -475,9 +559,9 @@ fn weights<'a, V>(layer: &Layer, parameters: &'a [V], ones: &'a [V]) -> &'a [V] 
 /// layer below, whose gradients need them as they were, comes before it. Gives the largest magnitude of any parameter that
 /// changed.
 #[inline(always)]
-fn all_gradients<V: Lanes, K: Sink<V>>(
+fn all_gradients<V: Lanes, I: Source<V>, K: Sink<V>>(
     common: &Common<'_>,
-    tile: usize,
+    inputs: I,
     activations: &[Row<V>],
     deltas: &[Row<V>],
     ones: &[V],
@@ -485,7 +569,6 @@ fn all_gradients<V: Lanes, K: Sink<V>>(
 ) -> V {
     let mut largest = V::splat(0.0);
     let Common { layers, first, .. } = common;
-    let inputs = common.tiles.inputs(tile);
     for (l, layer) in layers.iter().enumerate() {
         let here = &deltas[first[l]..][..layer.outputs];
         let place = Place { weights: layer.weights, biases: layer.biases, inputs: layer.inputs };

@@ -199,7 +199,7 @@ impl Gpu {
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
         // SAFETY: every loop of every shader ends: its counter runs up to a number that is fixed before the loop, or,
-        // in the outer loop of the register kernel, each turn but the last takes `t` at least a step nearer to its end.
+        // in the outer loop of the register kernels, each turn but the last takes `t` at least a step nearer to its end.
         // Reads and writes stay checked.
         let module = unsafe { self.device.create_shader_module_trusted(described, checks) };
         let entry = |binding: u32, ty| wgpu::BindGroupLayoutEntry {
@@ -270,8 +270,10 @@ impl Gpu {
     /// Runs a pipeline once on buffers of its own, for drivers that compile at the first dispatch. `storage` as in
     /// [`Gpu::compile`]. The shader must return at once where its uniform buffer holds zeros.
     pub fn warm_up(&self, pipeline: &wgpu::ComputePipeline, storage: &[bool]) -> Result<(), EngineError> {
-        let uniform = self.uniform("uniform", 64);
-        let (read, written) = (self.storage("read", 64), self.storage("written", 64));
+        // Room for one item of the largest kind.
+        let item = size_of::<super::layout::Run>() as u64;
+        let uniform = self.uniform("uniform", item);
+        let (read, written) = (self.storage("read", item), self.storage("written", item));
         let mut buffers = vec![&uniform];
         buffers.extend(storage.iter().map(|&writes| if writes { &written } else { &read }));
         self.dispatch(pipeline, &self.bind(pipeline, &buffers), 1);

@@ -27,18 +27,30 @@ macro_rules! shared {
 
 shared! {
     /// The settings of one run.
-    Run, 48 {
+    Run, 96 {
         seed: [u32; 2],
         base_value: f32,
         scale_hidden: f32,
         scale_output: f32,
         bias_scale: f32,
-        learning_rate: f32,
+        rate_hidden: f32,
+        rate_output: f32,
         momentum: f32,
         weight_decay: f32,
+        mean_share: f32,
+        square_share: f32,
+        mean_fall: f32,
+        square_fall: f32,
+        epsilon: f32,
+        dropout: f32,
+        kept: f32,
+        gradient_noise: f32,
+        input_noise: f32,
+        mask: f32,
         solved_limit: f32,
         symmetry_tolerance: f32,
         trace_slot: u32,
+        reserved: u32,
     }
 }
 
@@ -68,7 +80,8 @@ shared! {
 
 shared! {
     /// What one dispatch of training or measuring does.
-    Dispatch, 32 {
+    Dispatch, 40 {
+        key: [u32; 2],
         networks: u32,
         target_step: u32,
         last: u32,
@@ -76,13 +89,13 @@ shared! {
         traced: u32,
         traced_only: u32,
         zero: u32,
-        reserved: u32,
+        steps: u32,
     }
 }
 
 shared! {
     /// What the dispatch that draws does.
-    Init, 48 {
+    Init, 40 {
         key: [u32; 2],
         networks: u32,
         parameters: u32,
@@ -91,8 +104,7 @@ shared! {
         base: u32,
         noise: u32,
         draw: u32,
-        slots: u32,
-        reserved: [u32; 2],
+        reserved: u32,
     }
 }
 

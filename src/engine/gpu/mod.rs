@@ -95,17 +95,20 @@ impl GpuEngine {
         }
         let kernel = self.kernel(program)?;
         let (train, measure) = (kernel.train(program, decay), kernel.measure(program));
+        let train_template = kernel.train_template(program);
         let (train, measure) = match kernel.kind {
             Kind::Register(_) => (
+                // The last is for the order of samples.
                 self.pipeline(
-                    "train_register.wgsl.jinja",
+                    train_template,
                     train,
-                    &[false, true, true, true, false, false, true],
+                    &[false, true, true, true, false, false, true, true]
+                        [..if program.has_passes_of_its_own() { 8 } else { 7 }],
                 )?,
                 self.pipeline("measure_register.wgsl.jinja", measure, &[false, false, true, false, true])?,
             ),
             Kind::Workgroup(_) => (
-                self.pipeline("train_workgroup.wgsl.jinja", train, &[false, true, true, true, false, true])?,
+                self.pipeline(train_template, train, &[false, true, true, true, false, true])?,
                 self.pipeline(
                     "measure_workgroup.wgsl.jinja",
                     measure,
@@ -148,11 +151,11 @@ fn bytes_per_run(program: &Program, kernel: &Kernel) -> (u64, u64) {
     let measured = 2 * size_of::<layout::Measured>() as u64;
     let symmetry = measured_steps(program.steps).len().div_ceil(16) as u64 * 4;
     let run = size_of::<layout::Run>() as u64;
-    let largest = parameters.max(scratch).max(measured).max(symmetry);
-    let slots = program.optimizer.slots() as u64;
-    let all =
-        parameters * (1 + slots) + scratch + measured + symmetry + run + size_of::<layout::State>() as u64;
-    (largest, all)
+    let slots = parameters * program.optimizer.slots() as u64;
+    let order = train::order_bytes(program, kernel);
+    let buffers = [parameters, slots, scratch, order, measured, symmetry, run];
+    let all = buffers.iter().sum::<u64>() + size_of::<layout::State>() as u64;
+    (buffers.into_iter().fold(0, u64::max), all)
 }
 
 impl Engine for GpuEngine {
@@ -172,7 +175,11 @@ impl Engine for GpuEngine {
         let most = (self.gpu.largest_binding / largest.max(1)).min(1 << 18);
         // A software adapter does some 10⁹ multiply-adds a second; a real one wants every lane filled, and
         // does not mind.
-        let operations = program.data.samples() * 4 * (program.shape.parameters() + 10);
+        let samples = program.data.samples() as u32;
+        let looks =
+            if program.has_passes_of_its_own() { samples.div_ceil(program.steps_per_epoch()) } else { 0 };
+        let operations =
+            (program.batch.unwrap_or(samples) + looks) as usize * 4 * (program.shape.parameters() + 10);
         let seconds_per_run = f64::from(program.steps.max(1)) * operations as f64 / 1e10;
         let wanted = if self.gpu.adapter.software { (4.0 / seconds_per_run) as u64 } else { 1 << 18 };
         let least = match kernel.kind {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use minijinja::{Environment, Value, context};
 
 use crate::engine::{Criterion, EngineError, Program};
-use crate::net::{Activation, Layer, Optimizer};
+use crate::net::{Activation, Layer};
 
 /// Units of a layer, one bit each in the register kernel's links.
 const REGISTER_WIDTH: usize = 32;
@@ -83,6 +83,9 @@ pub struct Workgroups {
     /// Offset of the links in a network's scratch, and words of a row of them.
     links: usize,
     link_row: usize,
+    /// Offsets of the order of samples and of a tile's inputs, where updates have passes of their own.
+    ordered: usize,
+    inputs_at: usize,
 }
 
 /// The kernel of a program.
@@ -94,8 +97,10 @@ pub struct Kernel {
     pub reason: String,
     /// Words of scratch per network.
     pub scratch: usize,
-    /// Loop iterations of one invocation in one step of training, at most.
+    /// Loop iterations of one invocation in one step of training, at most; of an epoch that only its end has, its share.
     pub iterations_per_step: u64,
+    /// Loop iterations of one invocation in one dispatch of training that do not come again with every step, at most.
+    pub iterations_per_dispatch: u64,
     /// Loop iterations of one invocation from one measured step to the next that are not its training.
     pub iterations_per_measurement: u64,
 }
@@ -105,11 +110,20 @@ impl Kernel {
     pub fn train(&self, program: &Program, decay: bool) -> String {
         match self.kind {
             Kind::Register(dimensions) => {
-                render("train_register.wgsl.jinja", &register_context(program, dimensions, decay))
+                render(self.train_template(program), &register_context(program, dimensions, decay))
             }
             Kind::Workgroup(dimensions) => {
-                render("train_workgroup.wgsl.jinja", &workgroup_context(program, self.scratch, dimensions))
+                render(self.train_template(program), &workgroup_context(program, self.scratch, dimensions))
             }
+        }
+    }
+
+    /// File name of the shader that trains.
+    pub fn train_template(&self, program: &Program) -> &'static str {
+        match self.kind {
+            Kind::Register(_) if program.has_passes_of_its_own() => "train_register_stochastic.wgsl.jinja",
+            Kind::Register(_) => "train_register.wgsl.jinja",
+            Kind::Workgroup(_) => "train_workgroup.wgsl.jinja",
         }
     }
 
@@ -129,14 +143,6 @@ impl Kernel {
 
 /// Chooses the kernel of a program.
 pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> {
-    let plain = matches!(program.optimizer, Optimizer::Sgd | Optimizer::Momentum)
-        && !program.has_passes_of_its_own()
-        && !program.noise.gradient
-        && !program.noise.mask
-        && program.loss != crate::net::Loss::CrossEntropy;
-    if !plain {
-        return Err(EngineError::Unsupported("only --backend reference does that".into()));
-    }
     let shape = &program.shape;
     let (parameters, samples) = (shape.parameters(), program.data.samples());
     let widest = shape.hidden.iter().copied().max().unwrap_or(0);
@@ -144,22 +150,23 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
     let pair_iterations: usize = shape.hidden.iter().map(|&units| units + pairs(units)).sum();
     let measure_iterations = (samples + 1) * (1 + pair_iterations) + widest * widest * (widest + 1);
     let dimensions = registers(program, target);
-    let measurable = measure_iterations as u64 <= LOOP_ITERATIONS / 4 * 3;
-    if let Some(dimensions) = dimensions.filter(|_| widest <= REGISTER_WIDTH && measurable) {
+    let trains = dimensions.map(|dimensions| register_iterations(program, dimensions));
+    let countable = measure_iterations as u64 <= LOOP_ITERATIONS / 4 * 3
+        && trains.is_some_and(|iterations| iterations.fit(1));
+    if let Some(dimensions) = dimensions.filter(|_| widest <= REGISTER_WIDTH && countable) {
         let Registers { group, networks } = dimensions;
-        let unrolled = group == samples;
-        // A state that only a look can judge takes one iteration for the look and one for the step.
-        let task = if unrolled { 0 } else { samples / group };
+        let Iterations { step, dispatch, measurement } = register_iterations(program, dimensions);
         return Ok(Kernel {
             kind: Kind::Register(dimensions),
             reason: format!(
                 "its {parameters} parameters fit in registers; {samples} samples {}{}",
-                if unrolled { "written out" } else { "in a loop" },
+                if is_written_out(program, group) { "written out" } else { "in a loop" },
                 if networks == 2 { ", two networks at a time" } else { "" }
             ),
             scratch: 0,
-            iterations_per_step: 2 * (1 + task as u64),
-            iterations_per_measurement: 1 + task as u64,
+            iterations_per_step: step,
+            iterations_per_dispatch: dispatch,
+            iterations_per_measurement: measurement,
         });
     }
     let units: usize = shape.layers().iter().map(|layer| layer.outputs).sum();
@@ -172,12 +179,13 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
     let link_row = widest.div_ceil(32).max(1);
     let hidden_units = units - shape.outputs;
     let links = parameters + hidden_units * samples;
-    let scratch = links + widest * link_row;
+    let ordered = links + widest * link_row;
+    let inputs_at = ordered + if program.batch.is_some() { samples } else { 0 };
+    let scratch = inputs_at + if program.has_passes_of_its_own() { shape.inputs * tile } else { 0 };
     // Wider workgroups where narrow ones would loop too long.
     let candidates = [target.lanes, 64, 256].into_iter().filter(|&lanes| lanes >= target.lanes);
     let fits = candidates.map(|lanes| (lanes, workgroup_iterations(program, lanes, tile, link_row)));
-    let found = fits.into_iter().find(|&(_, (train, measure))| train.max(measure) <= LOOP_ITERATIONS);
-    let Some((lanes, (train_iterations, _))) = found else {
+    let Some((lanes, iterations)) = fits.into_iter().find(|(_, iterations)| iterations.fit(0)) else {
         return Err(too_large(format!(
             "its {parameters} parameters on {samples} samples take more work in one step than every driver does in one go"
         )));
@@ -193,13 +201,14 @@ pub fn kernel(program: &Program, target: Target) -> Result<Kernel, EngineError> 
             target.registers
         )
     } else {
-        format!("a layer of {widest} units on {samples} samples is too much for one invocation to compare")
+        format!("a layer of {widest} units on {samples} samples is too much for one invocation")
     };
     Ok(Kernel {
-        kind: Kind::Workgroup(Workgroups { lanes, tile, links, link_row }),
+        kind: Kind::Workgroup(Workgroups { lanes, tile, links, link_row, ordered, inputs_at }),
         reason: format!("{why}; {tile} samples a tile"),
         scratch,
-        iterations_per_step: train_iterations,
+        iterations_per_step: iterations.step,
+        iterations_per_dispatch: iterations.dispatch,
         iterations_per_measurement: 0,
     })
 }
@@ -213,7 +222,8 @@ fn too_large(what: String) -> EngineError {
 /// How a register kernel would take a program, if its registers suffice: all samples at once, or the largest group of
 /// them that leaves room. What is counted is what AMD's compiler keeps: every parameter with what the optimizer
 /// keeps for it, h and the slope of every hidden unit on every sample of the group, and, with samples in a loop, the
-/// sums of the gradients or the distances of pairs of units. `cargo run --example gpu_static` shows how it fits.
+/// sums of the gradients or the distances of pairs of units. Updates that have passes of their own take one sample at a
+/// time. `cargo run --example gpu_static` shows how it fits.
 fn registers(program: &Program, target: Target) -> Option<Registers> {
     let (shape, samples) = (&program.shape, program.data.samples());
     let parameters = shape.parameters();
@@ -221,13 +231,16 @@ fn registers(program: &Program, target: Target) -> Option<Registers> {
         return None;
     }
     let hidden: usize = shape.hidden.iter().sum();
-    let kept = (1 + program.optimizer.slots()) * parameters + 40;
-    let networks = if parameters <= target.paired_parameters { 2 } else { 1 };
+    let own_passes = program.has_passes_of_its_own();
+    let alone = own_passes || program.noise.gradient || program.noise.mask;
+    let noise = if alone { parameters.div_ceil(32) + 20 } else { 0 };
+    let kept = (1 + program.optimizer.slots()) * parameters + noise + 40;
+    let networks = if parameters <= target.paired_parameters && !alone { 2 } else { 1 };
     // Whether z > 0 is kept for the slope, in two scalar registers and some to work with.
     let truths = if shape.activation == Activation::Relu { 9 * hidden / 4 } else { 0 };
     let written_out = kept + 2 * samples * (hidden + shape.outputs);
     let fits = written_out <= target.registers && (samples * truths).max(literals(program)) <= target.scalars;
-    if fits && parameters * samples <= UNROLLED {
+    if fits && parameters * samples <= UNROLLED && !own_passes {
         return Some(Registers { group: samples, networks });
     }
     let sums = parameters.max(shape.hidden.iter().map(|&units| pairs(units)).sum());
@@ -236,6 +249,7 @@ fn registers(program: &Program, target: Target) -> Option<Registers> {
         let vectors = kept + sums + group * (2 * (hidden + shape.outputs) + data);
         let scalars = group * truths.max(data);
         samples.is_multiple_of(*group)
+            && !(own_passes && *group > 1)
             && vectors <= target.registers
             && (scalars <= target.scalars || *group == 1)
     };
@@ -249,27 +263,110 @@ fn literals(program: &Program) -> usize {
     numbers.map(|number| number.to_bits()).collect::<HashSet<_>>().len()
 }
 
-/// Loop iterations of the busiest invocation in one step of training and in one measurement, at most.
-fn workgroup_iterations(program: &Program, lanes: usize, tile: usize, link_row: usize) -> (u64, u64) {
-    let samples = program.data.samples();
-    let tiles = samples.div_ceil(tile);
-    let share = |items: usize| items.div_ceil(lanes);
-    let mut per_tile = 1 + program.shape.outputs * (1 + tile);
-    for layer in program.shape.layers() {
-        let skip = if program.shape.skip { program.shape.inputs } else { 0 };
-        per_tile += share(layer.outputs * tile) * (1 + layer.inputs + skip);
-        per_tile += share(layer.inputs * tile) * (1 + layer.outputs);
-        per_tile += share(layer.outputs * (layer.inputs + 1) + layer.outputs * skip) * (1 + tile) * 2;
+/// Whether a register kernel has the samples of this group written into its code.
+fn is_written_out(program: &Program, group: usize) -> bool {
+    group == program.data.samples() && !program.has_passes_of_its_own()
+}
+
+/// Loop iterations of the busiest invocation, at most.
+#[derive(Clone, Copy, Debug)]
+struct Iterations {
+    /// In a step of training; of what only ends of epochs have, its share.
+    step: u64,
+    /// In a dispatch of training, beside its steps.
+    dispatch: u64,
+    /// In a measurement.
+    measurement: u64,
+}
+
+impl Iterations {
+    /// Of steps that take `each`, of epochs that begin with `begin` more and end with a look of `look`. Of k steps in a row
+    /// k / epoch and one more begin an epoch, and the states before and after them hold k / epoch and one more ends of
+    /// epochs, and the end of training.
+    fn of(program: &Program, each: usize, begin: usize, look: usize, measurement: usize) -> Iterations {
+        let share = (begin + look).div_ceil(program.steps_per_epoch() as usize);
+        Iterations {
+            step: (each + share) as u64,
+            dispatch: (begin + 2 * look) as u64,
+            measurement: measurement as u64,
+        }
     }
-    let task = tiles * per_tile;
-    let train = 1 + task + 2 * share(program.shape.parameters());
-    let mut measure = task + share(program.shape.parameters()) + lanes;
-    for &width in program.shape.hidden.iter().filter(|&&width| width > 1) {
+
+    /// Whether a dispatch can hold a step and `measurements` that the kernel makes as it trains, and two more, and another
+    /// a measurement.
+    fn fit(self, measurements: u64) -> bool {
+        (self.step + self.dispatch + 2 * measurements * self.measurement).max(self.measurement)
+            <= LOOP_ITERATIONS
+    }
+}
+
+/// Iterations to shuffle the samples of an epoch.
+fn shuffle_iterations(program: &Program) -> usize {
+    let samples = program.data.samples();
+    if program.batch.is_some() { samples + samples.div_ceil(4) } else { 0 }
+}
+
+/// Samples of an update.
+fn batch(program: &Program) -> usize {
+    program.batch.map_or(program.data.samples(), |batch| batch as usize)
+}
+
+/// Of the kernel in registers, in whose training measurements are looks.
+fn register_iterations(program: &Program, dimensions: Registers) -> Iterations {
+    let (shape, noise, samples) = (&program.shape, program.noise, program.data.samples());
+    let (parameters, units) = (shape.parameters(), shape.hidden.iter().sum::<usize>());
+    let drawn = if noise.gradient { parameters.div_ceil(2) } else { 0 };
+    let masked = if noise.mask { parameters } else { 0 };
+    let task = if is_written_out(program, dimensions.group) { 0 } else { samples / dimensions.group };
+    let mut iterations = if program.has_passes_of_its_own() {
+        let inputs = if noise.input { shape.inputs / 2 + 1 } else { 0 };
+        let dropped = if noise.dropout { units.div_ceil(4) + units.div_ceil(32) } else { 0 };
+        let each = 1 + batch(program) * (1 + inputs + dropped) + drawn;
+        Iterations::of(program, each, shuffle_iterations(program), task, 1 + task)
+    } else {
+        // A state that only a look can judge takes one iteration for the look and one for the step.
+        let step = (2 * (1 + task) + drawn) as u64;
+        Iterations { step, dispatch: 0, measurement: 1 + task as u64 }
+    };
+    iterations.dispatch += masked as u64;
+    iterations
+}
+
+/// Of the kernel for large networks, whose measurements are dispatches of their own.
+fn workgroup_iterations(program: &Program, lanes: usize, tile: usize, link_row: usize) -> Iterations {
+    let (shape, samples) = (&program.shape, program.data.samples());
+    let share = |items: usize| items.div_ceil(lanes);
+    // Loops take four at a time; the rest is written out.
+    let four = |items: usize| 1 + items / 4;
+    let skip = if shape.skip { shape.inputs } else { 0 };
+    let (mut forward, mut backward) = (1 + share(tile) * (1 + 2 * shape.outputs), 0);
+    for (l, layer) in shape.layers().into_iter().enumerate() {
+        forward += share(layer.outputs * tile) * (four(layer.inputs) + four(skip));
+        if l > 0 {
+            backward += share(layer.inputs * tile) * four(layer.outputs);
+        }
+        let gradients = [layer.outputs * layer.inputs, layer.outputs, layer.outputs * skip];
+        backward += gradients.into_iter().map(share).sum::<usize>() * (1 + tile.div_ceil(4));
+    }
+    let looked = shape.outputs * (1 + tile.div_ceil(4));
+    let chosen = share(tile) + share(shape.inputs * tile);
+    let tiles = |samples: usize| samples.div_ceil(tile);
+    let task = tiles(samples) * (forward + backward + looked);
+    let update = 1 + 2 * share(shape.parameters());
+    let mut measure = task + share(shape.parameters()) + lanes;
+    for &width in shape.hidden.iter().filter(|&&width| width > 1) {
         measure += share(width * samples);
         measure += share(width * link_row) * 32.min(width) * (1 + samples.div_ceil(4));
         measure += link_row + width * (2 + link_row);
     }
-    (train as u64, measure as u64)
+    if program.has_passes_of_its_own() {
+        let each = update + tiles(batch(program)) * (forward + backward + chosen);
+        let look = tiles(samples) * (forward + looked);
+        Iterations::of(program, each, shuffle_iterations(program), look, measure)
+    } else {
+        // At the end of training a look comes without its step.
+        Iterations { step: (update + task) as u64, dispatch: 0, measurement: measure as u64 }
+    }
 }
 
 /// The function of `shaders/shared/functions.wgsl` that computes an activation.
@@ -321,8 +418,13 @@ fn layer_values(program: &Program) -> Vec<Value> {
 }
 
 fn common_context(program: &Program) -> Value {
-    let (shape, data) = (&program.shape, &program.data);
+    let (shape, data, noise) = (&program.shape, &program.data, program.noise);
+    let (samples, batch) = (data.samples(), batch(program));
     let layers = layer_values(program);
+    let feeds_output = shape.feeds_output();
+    let delta_norm = |samples: usize| literal(program.loss.delta_norm(samples, data.outputs) as f32);
+    // What comes after the last whole batch of an epoch, if anything.
+    let last = if samples.is_multiple_of(batch) { batch } else { samples % batch };
     context! {
         hidden => &layers[..layers.len() - 1],
         output => layers.len() - 1,
@@ -331,12 +433,31 @@ fn common_context(program: &Program) -> Value {
         inputs => shape.inputs,
         outputs => shape.outputs,
         parameters => shape.parameters(),
+        units => shape.hidden.iter().sum::<usize>() + shape.outputs,
         is_weight => shape.is_weight(),
-        sample_count => data.samples(),
+        feeds_output_from => feeds_output.iter().position(|&output| output).unwrap_or(feeds_output.len()),
+        feeds_output => feeds_output,
+        sample_count => samples,
+        batch => batch,
+        steps_per_epoch => program.steps_per_epoch(),
+        own_passes => program.has_passes_of_its_own(),
+        noise => context! {
+            dropout => noise.dropout,
+            gradient => noise.gradient,
+            input => noise.input,
+            mask => noise.mask,
+        },
+        // Normal numbers that are drawn at once.
+        normals => [(noise.gradient, shape.parameters()), (noise.input, shape.inputs)]
+            .into_iter().filter_map(|(drawn, count)| drawn.then_some(count)).max().unwrap_or(0),
         loss => program.loss.word(),
-        loss_norm => literal(program.loss.norm(data.samples(), data.outputs) as f32),
-        delta_norm => literal(program.loss.delta_norm(data.samples(), data.outputs) as f32),
-        momentum => program.optimizer == Optimizer::Momentum,
+        of_logits => program.loss.is_of_logits(),
+        loss_norm => literal(program.loss.norm(samples, data.outputs) as f32),
+        delta_norm => delta_norm(samples),
+        batch_norm => delta_norm(batch),
+        last_norm => delta_norm(last),
+        optimizer => program.optimizer.word(),
+        slots => program.optimizer.slots(),
         criterion => if program.criterion == Criterion::Loss { "loss" } else { "error" },
         stop_when_solved => program.stop_when_solved,
     }
@@ -344,7 +465,7 @@ fn common_context(program: &Program) -> Value {
 
 fn register_context(program: &Program, dimensions: Registers, decay: bool) -> Value {
     let (shape, data) = (&program.shape, &program.data);
-    let written_out = dimensions.group == data.samples();
+    let written_out = is_written_out(program, dimensions.group);
     let row = |values: &[f32]| values.iter().map(|&v| literal(v)).collect::<Vec<_>>();
     let names = |letter: char, s: usize, count: usize| {
         (0..count).map(|i| format!("{letter}{s}_{i}")).collect::<Vec<_>>()
@@ -376,10 +497,9 @@ fn register_context(program: &Program, dimensions: Registers, decay: bool) -> Va
 }
 
 fn workgroup_context(program: &Program, scratch: usize, dimensions: Workgroups) -> Value {
-    let Workgroups { lanes, tile, links, link_row } = dimensions;
-    let units: usize = program.shape.layers().iter().map(|layer| layer.outputs).sum();
+    let Workgroups { lanes, tile, links, link_row, ordered, inputs_at } = dimensions;
     context! {
-        lanes, tile, scratch, links, link_row, units,
+        lanes, tile, scratch, links, link_row, ordered, inputs_at,
         real => "f32",
         word => "u32",
         ..common_context(program)
@@ -414,13 +534,19 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] = templates![
     "shared/types.wgsl",
     "shared/philox.wgsl",
+    "shared/normal.wgsl",
+    "shared/noise.wgsl",
+    "shared/order.wgsl.jinja",
     "shared/functions.wgsl",
+    "shared/networks.wgsl.jinja",
+    "shared/optimizer.wgsl.jinja",
     "shared/register.wgsl.jinja",
     "shared/symmetry.wgsl.jinja",
     "shared/workgroup.wgsl.jinja",
     "init.wgsl",
     "rng.wgsl",
     "train_register.wgsl.jinja",
+    "train_register_stochastic.wgsl.jinja",
     "measure_register.wgsl.jinja",
     "train_workgroup.wgsl.jinja",
     "measure_workgroup.wgsl.jinja",
@@ -449,9 +575,12 @@ fn render(name: &str, context: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rayon::prelude::*;
 
     use super::*;
-    use crate::net::{Loss, Readout, Shape};
+    use crate::net::{Loss, NoiseKinds, Optimizer, Readout, Shape};
     use crate::task::Data;
 
     fn program(samples: usize, hidden: &[usize]) -> Program {
@@ -513,6 +642,24 @@ mod tests {
                     ..plain.clone()
                 });
             }
+            for bits in 0..64u32 {
+                let on = |bit: u32| bits >> bit & 1 == 1;
+                let noise = NoiseKinds { dropout: on(0), gradient: on(1), input: on(2), mask: on(3) };
+                let at = bits as usize;
+                let (loss, output) = match Loss::ALL[(at / 4 + at) % 4] {
+                    Loss::CrossEntropy => (Loss::CrossEntropy, Activation::Linear),
+                    loss => (loss, plain.shape.output),
+                };
+                programs.push(Program {
+                    shape: Shape { output, skip: at % 3 == 0, bias: at % 7 > 0, ..plain.shape.clone() },
+                    optimizer: Optimizer::ALL[at % Optimizer::ALL.len()],
+                    noise,
+                    batch: [None, Some(1), Some(2), Some(3)][at / 16],
+                    loss,
+                    stop_when_solved: at % 5 == 0,
+                    ..plain.clone()
+                });
+            }
         }
         programs
     }
@@ -532,14 +679,12 @@ mod tests {
         for source in [init(), rng()] {
             validate(&source).unwrap();
         }
-        let (mut registers, mut workgroups) = (0, 0);
-        for program in permutations() {
+        let (registers, workgroups) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        permutations().into_par_iter().for_each(|program| {
             for target in [Target::HARDWARE, Target::SOFTWARE] {
                 let kernel = kernel(&program, target).unwrap();
-                match kernel.kind {
-                    Kind::Register(_) => registers += 1,
-                    Kind::Workgroup(_) => workgroups += 1,
-                }
+                let of_kind = if let Kind::Register(_) = kernel.kind { &registers } else { &workgroups };
+                of_kind.fetch_add(1, Ordering::Relaxed);
                 for source in
                     [kernel.train(&program, false), kernel.train(&program, true), kernel.measure(&program)]
                 {
@@ -548,7 +693,8 @@ mod tests {
                     }
                 }
             }
-        }
+        });
+        let [registers, workgroups] = [registers, workgroups].map(AtomicUsize::into_inner);
         assert!(registers > 300 && workgroups > 300, "{registers} {workgroups}");
     }
 
@@ -586,6 +732,30 @@ mod tests {
         assert!(error.contains("--backend cpu"), "{error}");
         let kernel = kernel(&program(4, &[60, 50]), Target::HARDWARE).unwrap();
         assert!(matches!(kernel.kind, Kind::Workgroup(_)), "{kernel:?}");
+    }
+
+    /// A thousand samples of 64 numbers, ten classes, under everything that takes work.
+    #[test]
+    fn large_tasks_fit_under_all_noise() {
+        let noise = NoiseKinds { dropout: true, gradient: true, input: true, mask: true };
+        for hidden in [&[][..], &[2], &[32], &[64]] {
+            let data = Data { inputs: 64, outputs: 10, x: vec![0.5; 64 * 1024], y: vec![0.5; 10 * 1024] };
+            let shape = Shape { inputs: 64, outputs: 10, ..program(1, hidden).shape };
+            for batch in [None, Some(1), Some(100)] {
+                for noise in [NoiseKinds::default(), noise] {
+                    let program = Program {
+                        noise,
+                        batch,
+                        optimizer: Optimizer::Adam,
+                        ..Program::new(shape.clone(), Arc::new(data.clone()))
+                    };
+                    for target in [Target::HARDWARE, Target::SOFTWARE] {
+                        let kernel = kernel(&program, target);
+                        assert!(kernel.is_ok(), "{hidden:?} by {batch:?}, {noise:?}: {kernel:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,14 +8,15 @@ use wgpu::BufferUsages;
 
 use super::device::Download;
 use super::layout::{self, Dispatch, Draw, Init, NONE, POISON, State, Words};
-use super::shader::{self, Kind, LOOP_ITERATIONS, WORKGROUP};
+use super::shader::{self, Kernel, Kind, LOOP_ITERATIONS, WORKGROUP};
 use super::{Gpu, GpuEngine, Prepared};
 use crate::engine::{
-    Batch, EngineError, Measured, Parameters, Run, RunResult, Start, Trained, Units, Watch, measured_steps,
+    Batch, EngineError, Measured, Parameters, Program, Run, RunResult, Start, Trained, Units, Watch,
+    measured_steps,
 };
 use crate::measure::Symmetry;
 use crate::net::init::Drawing;
-use crate::net::{Base, Noise};
+use crate::net::{Base, Noise, Optimizer};
 
 /// How long the device should work between two looks of the host, in seconds.
 const DISPATCH_SECONDS: f64 = 0.05;
@@ -37,11 +38,21 @@ pub struct Buffers {
     symmetry: wgpu::Buffer,
     traces: wgpu::Buffer,
     scratch: wgpu::Buffer,
+    order: wgpu::Buffer,
+}
+
+/// Bytes of the order of samples of one run.
+pub fn order_bytes(program: &Program, kernel: &Kernel) -> u64 {
+    match kernel.kind {
+        Kind::Register(_) if program.batch.is_some() => 4 * program.data.samples() as u64,
+        // Part of its scratch.
+        Kind::Register(_) | Kind::Workgroup(_) => 0,
+    }
 }
 
 impl Buffers {
     /// Bytes of each, in the order of the fields.
-    fn sizes(job: &Job<'_>, networks: usize, traced: usize) -> [u64; 11] {
+    fn sizes(job: &Job<'_>, networks: usize, traced: usize) -> [u64; 12] {
         let (program, measured) = (&job.prepared.program, job.measured.len());
         let parameters = networks * program.shape.parameters();
         [
@@ -56,18 +67,22 @@ impl Buffers {
             4 * measured.div_ceil(16) * networks,
             traced * measured * size_of::<layout::Measured>(),
             4 * job.prepared.kernel.scratch * networks,
+            order_bytes(program, &job.prepared.kernel) as usize * networks,
         ]
         .map(|bytes| bytes as u64)
     }
 
-    fn all(&self) -> [&wgpu::Buffer; 11] {
+    fn all(&self) -> [&wgpu::Buffer; 12] {
         let Buffers { dispatch, runs, parameters, slots, states, data, .. } = self;
-        let Buffers { schedule, measured, symmetry, traces, scratch, .. } = self;
-        [dispatch, runs, parameters, slots, states, data, schedule, measured, symmetry, traces, scratch]
+        let Buffers { schedule, measured, symmetry, traces, scratch, order, .. } = self;
+        [
+            dispatch, runs, parameters, slots, states, data, schedule, measured, symmetry, traces, scratch,
+            order,
+        ]
     }
 
     /// Buffers of at least these sizes: spare ones where they fit.
-    fn take(gpu: &Gpu, spare: &mut Vec<Buffers>, sizes: [u64; 11]) -> Result<Buffers, EngineError> {
+    fn take(gpu: &Gpu, spare: &mut Vec<Buffers>, sizes: [u64; 12]) -> Result<Buffers, EngineError> {
         let fits =
             |buffers: &Buffers| buffers.all().iter().zip(sizes).all(|(buffer, size)| buffer.size() >= size);
         if let Some(at) = spare.iter().position(fits) {
@@ -88,6 +103,7 @@ impl Buffers {
             symmetry: storage("symmetry", 8),
             traces: storage("traces", 9),
             scratch: storage("scratch", 10),
+            order: storage("order", 11),
         };
         gpu.healthy()?;
         Ok(buffers)
@@ -101,6 +117,8 @@ struct Job<'a> {
     init: wgpu::ComputePipeline,
     drawing: Drawing,
     batch: &'a Batch<'a>,
+    /// The master seed that all runs of a batch have.
+    key: [u32; 2],
     measured: Vec<u32>,
     /// Steps of one dispatch at most.
     most: u32,
@@ -133,7 +151,7 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let program = batch.program;
     let decay = batch.runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let at = engine.prepare(program, decay)?;
-    let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, true, false])?;
+    let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, false])?;
     let GpuEngine { gpu, options, prepared, spare, .. } = engine;
     let kernel = &prepared[at].kernel;
     let measured = measured_steps(program.steps);
@@ -141,10 +159,13 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let measurements = kernel.iterations_per_measurement * (measured.len() as u64 + 1);
     let at_each_step = measurements > LOOP_ITERATIONS / 4;
     let measurements = if at_each_step { 2 * kernel.iterations_per_measurement } else { measurements };
-    let bound = LOOP_ITERATIONS.saturating_sub(measurements) / kernel.iterations_per_step;
+    let bound = LOOP_ITERATIONS.saturating_sub(measurements + kernel.iterations_per_dispatch)
+        / kernel.iterations_per_step;
     let most = options.steps_per_dispatch.unwrap_or(bound.max(1) as u32);
     let drawing = program.drawing();
-    let job = Job { gpu, prepared: &prepared[at], init, drawing, batch, measured, most, at_each_step };
+    let master = batch.runs.first().map_or(0, |run| run.master);
+    let key = [master as u32, (master >> 32) as u32];
+    let job = Job { gpu, prepared: &prepared[at], init, drawing, batch, key, measured, most, at_each_step };
     let mut pace = Pace { rate: job.prepared.net_steps_per_second, fixed: options.steps_per_dispatch };
     let mut trained = Trained {
         runs: Vec::with_capacity(batch.runs.len()),
@@ -197,10 +218,10 @@ impl<'a> Part<'a> {
         let runs = &batch.runs[range.clone()];
         let traced = runs.iter().filter(|run| run.traced).count();
         let buffers = Buffers::take(gpu, spare, Buffers::sizes(job, runs.len(), traced))?;
-        gpu.clear(&[&buffers.measured, &buffers.traces]);
+        gpu.clear(&[&buffers.measured, &buffers.traces, &buffers.slots]);
         let mut drawn = Vec::new();
         let write = |buffer: &wgpu::Buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
-        write(&buffers.runs, bytemuck::cast_slice(&device_runs(runs)));
+        write(&buffers.runs, bytemuck::cast_slice(&device_runs(&prepared.program, runs)));
         write(&buffers.states, bytemuck::cast_slice(&vec![POISON; runs.len() * size_of::<State>() / 4]));
         let data = [&prepared.program.data.x[..], &prepared.program.data.y].concat();
         write(&buffers.data, bytemuck::cast_slice(&data));
@@ -218,10 +239,12 @@ impl<'a> Part<'a> {
             write(&buffers.parameters, bytemuck::cast_slice(&to_device(values, runs.len(), prepared)));
         }
         let Buffers { dispatch, runs, parameters, slots, states, data, .. } = &buffers;
-        let Buffers { schedule, measured, symmetry, traces, scratch, .. } = &buffers;
+        let Buffers { schedule, measured, symmetry, traces, scratch, order, .. } = &buffers;
         let (train, measure) = match prepared.kernel.kind {
             Kind::Register(_) => (
-                vec![dispatch, runs, parameters, slots, states, data, schedule, symmetry],
+                [dispatch, runs, parameters, slots, states, data, schedule, symmetry, order]
+                    [..if prepared.program.has_passes_of_its_own() { 9 } else { 8 }]
+                    .to_vec(),
                 vec![dispatch, runs, parameters, measured, data, traces],
             ),
             Kind::Workgroup(_) => (
@@ -249,7 +272,13 @@ impl<'a> Part<'a> {
         workgroups: usize,
         what: Dispatch,
     ) -> wgpu::SubmissionIndex {
-        let what = Dispatch { networks: self.networks() as u32, traced: self.traced as u32, ..what };
+        let what = Dispatch {
+            key: self.job.key,
+            networks: self.networks() as u32,
+            traced: self.traced as u32,
+            steps: self.job.prepared.program.steps,
+            ..what
+        };
         self.job.gpu.queue.write_buffer(&self.buffers.dispatch, 0, bytemuck::bytes_of(&what));
         self.job.gpu.dispatch(pipeline, bindings, workgroups as u32)
     }
@@ -360,7 +389,7 @@ impl<'a> Part<'a> {
         self.job.gpu.download(&self.buffers.parameters, self.networks() * count)
     }
 
-    /// Initial parameters, cleared optimizer slots and states.
+    /// Initial parameters and states.
     fn draw(&self) -> Result<(), EngineError> {
         let Job { gpu, prepared, batch, ref init, .. } = *self.job;
         let program = &prepared.program;
@@ -373,10 +402,8 @@ impl<'a> Part<'a> {
             Start::Drawn if !self.job.drawing.needs_host() => 1,
             Start::Drawn | Start::Given(_) => 0,
         };
-        // All runs of a batch have one master seed.
-        let master = batch.runs.first().map_or(0, |run| run.master);
         let what = Init {
-            key: [master as u32, (master >> 32) as u32],
+            key: self.job.key,
             networks,
             parameters,
             network_stride,
@@ -391,8 +418,7 @@ impl<'a> Part<'a> {
                 Noise::Normal => 1,
             },
             draw,
-            slots: program.optimizer.slots() as u32,
-            reserved: [0; 2],
+            reserved: 0,
         };
         let draws = self.job.drawing.draws().iter().map(|draw| Draw {
             orbit: draw.orbit,
@@ -405,14 +431,7 @@ impl<'a> Part<'a> {
         let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;
         let bindings = gpu.bind(
             init,
-            &[
-                &uniform,
-                &self.buffers.runs,
-                &self.buffers.parameters,
-                &self.buffers.slots,
-                &self.buffers.states,
-                &draws,
-            ],
+            &[&uniform, &self.buffers.runs, &self.buffers.parameters, &self.buffers.states, &draws],
         );
         gpu.dispatch(init, &bindings, (networks * parameters).div_ceil(WORKGROUP));
         Ok(())
@@ -473,8 +492,11 @@ impl Ended<'_> {
     }
 }
 
-/// The settings of runs as the device has them.
-fn device_runs(runs: &[Run]) -> Vec<layout::Run> {
+/// The settings of runs as the device has them, each rounded once.
+fn device_runs(program: &Program, runs: &[Run]) -> Vec<layout::Run> {
+    // ln β, so that βᵗ stays precise for β near 1; of 0 a logarithm that leaves nothing.
+    let fall = |beta: f64| beta.ln().max(-200.0) as f32;
+    let square = |run: &Run| if program.optimizer == Optimizer::Rmsprop { run.rho } else { run.beta2 };
     let mut slots = 0..;
     let device = |run: &Run| layout::Run {
         seed: [run.seed as u32, (run.seed >> 32) as u32],
@@ -482,12 +504,24 @@ fn device_runs(runs: &[Run]) -> Vec<layout::Run> {
         scale_hidden: run.amounts().scale_hidden,
         scale_output: run.amounts().scale_output,
         bias_scale: run.bias_scale as f32,
-        learning_rate: run.lr as f32,
+        rate_hidden: (run.lr * run.lr_hidden) as f32,
+        rate_output: (run.lr * run.lr_output) as f32,
         momentum: run.momentum as f32,
         weight_decay: run.weight_decay as f32,
+        mean_share: (1.0 - run.beta1) as f32,
+        square_share: (1.0 - square(run)) as f32,
+        mean_fall: fall(run.beta1),
+        square_fall: fall(run.beta2),
+        epsilon: run.epsilon as f32,
+        dropout: run.dropout as f32,
+        kept: (1.0 / (1.0 - run.dropout)) as f32,
+        gradient_noise: run.gradient_noise as f32,
+        input_noise: run.input_noise as f32,
+        mask: run.mask as f32,
         solved_limit: run.solved_limit as f32,
         symmetry_tolerance: run.symmetry_tolerance as f32,
         trace_slot: if run.traced { slots.next().unwrap_or(NONE) } else { NONE },
+        reserved: 0,
     };
     runs.iter().map(device).collect()
 }

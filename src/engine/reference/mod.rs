@@ -7,7 +7,7 @@ mod nudge;
 mod stepper;
 mod train;
 
-pub use network::{Network, gradient};
+pub use network::{HessianProduct, Network, gradient};
 
 use rayon::prelude::*;
 
@@ -15,11 +15,29 @@ use super::*;
 use crate::net::philox;
 pub use nudge::Disturbance;
 use nudge::Nudge;
+pub use train::Observer;
 
 /// Trains in f64, one run after the other on each thread.
 #[derive(Debug)]
 pub struct ReferenceEngine {
     pool: rayon::ThreadPool,
+}
+
+/// Trains one run on this thread, from the start that all engines share, as [`ReferenceEngine`] does.
+///
+/// # Errors
+/// [`EngineError::Interrupted`]
+pub fn observe(
+    program: &Program,
+    run: &Run,
+    interrupted: &AtomicBool,
+    observer: &mut Observer<'_>,
+) -> Result<RunResult, EngineError> {
+    let mut initial = Vec::with_capacity(program.shape.parameters());
+    program.drawing().draw(run.amounts(), &mut initial);
+    let measured = measured_steps(program.steps);
+    let finished = train::train(program, run, initial, &measured, None, interrupted, Some(observer))?;
+    Ok(finished.result)
 }
 
 /// One run to its end: its result and, in layout order, its first and last parameters.
@@ -90,7 +108,8 @@ impl ReferenceEngine {
                 }
                 Start::Given(given) => given[index * count..(index + 1) * count].to_vec(),
             };
-            let finished = train::train(program, run, initial, &measured, nudge(index), watch.interrupted)?;
+            let finished =
+                train::train(program, run, initial, &measured, nudge(index), watch.interrupted, None)?;
             (watch.finished)(1);
             Ok(finished)
         };

@@ -1,6 +1,10 @@
 //! A network and its task in f64: the forward pass, the loss, and back-propagation (Rumelhart, Hinton,
 //! Williams 1986), written as the formulas are. Nothing here allocates once a [`Network`] is made.
 
+mod hessian;
+
+pub use hessian::HessianProduct;
+
 use crate::net::loss::log_softmax;
 use crate::net::{Activation, Layer, Loss, Shape};
 use crate::task::Data;

@@ -12,6 +12,9 @@ use crate::measure::symmetry::{LayerSpread, classify};
 /// Steps between two looks at `interrupted`.
 const INTERRUPT_STEPS: u32 = 4096;
 
+/// Sees the step and the parameters after every update, step 0 and the last included.
+pub type Observer<'a> = dyn FnMut(u32, &[f64]) + 'a;
+
 /// Trains one run. `measured` are the program's measured steps.
 pub(super) fn train(
     program: &Program,
@@ -20,6 +23,7 @@ pub(super) fn train(
     measured: &[u32],
     nudge: Option<Nudge>,
     interrupted: &AtomicBool,
+    mut observer: Option<&mut Observer<'_>>,
 ) -> Result<Finished, EngineError> {
     let mut parameters: Vec<f64> = initial.iter().map(|&p| f64::from(p)).collect();
     let mut before = parameters.clone();
@@ -34,6 +38,9 @@ pub(super) fn train(
     let last = loop {
         if step % INTERRUPT_STEPS == 0 && interrupted.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted);
+        }
+        if let Some(observer) = &mut observer {
+            observer(step, &parameters);
         }
         let is_measured = measured.get(symmetry.len()) == Some(&step);
         if program.looks_at(step) || is_measured {

@@ -7,6 +7,7 @@ mod gradient;
 mod init;
 mod invariance;
 mod labels;
+mod noise;
 mod rng;
 mod steps_counted;
 mod trajectory;
@@ -24,6 +25,7 @@ pub const RUNGS: &[(&str, Check)] = &[
     ("gradient", gradient::check),
     ("optimizers", trajectory::optimizers),
     ("steps", trajectory::steps),
+    ("noise", noise::check),
     ("copies", copies::check),
     ("invariance", invariance::check),
     ("steps-counted", steps_counted::check),

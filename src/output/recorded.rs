@@ -1,0 +1,144 @@
+//! What `runs.csv` says of every run, read back.
+
+use std::path::Path;
+
+use super::{OutputError, failed, runs};
+use crate::measure::{Outcome, Symmetry};
+
+/// The columns of a run that do not depend on what is swept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its cell.
+    pub cell: usize,
+    /// Its seed index.
+    pub seed: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// At step 0.
+    pub symmetry_initial: Symmetry,
+    /// At the end; `None` if it diverged.
+    pub symmetry: Option<Symmetry>,
+    /// First step at which it was solved.
+    pub solve_step: Option<u32>,
+    /// First measured step at which it was no longer symmetric.
+    pub break_step: Option<u32>,
+    /// First step at which it had diverged.
+    pub diverge_step: Option<u32>,
+    /// At the end; `None` if it diverged.
+    pub gradient_norm_final: Option<f64>,
+    /// Updates applied.
+    pub steps: u32,
+}
+
+/// Every row of the `runs.csv` of a directory.
+///
+/// # Errors
+/// When there is none, or it is not what this program writes; the text names the line.
+pub fn read(directory: &Path) -> Result<Vec<Recorded>, OutputError> {
+    let path = directory.join(runs::FILE);
+    if !path.exists() {
+        return Err(OutputError::Refused(format!(
+            "{} is not there; run the sweep with --runs csv, which is the default",
+            path.display()
+        )));
+    }
+    let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
+    let file = std::fs::File::open(&path).map_err(failed("read", &path))?;
+    let mut reader = csv::Reader::from_reader(std::io::BufReader::with_capacity(1 << 20, file));
+    let head = reader.headers().map_err(|error| damaged(error.to_string()))?.clone();
+    let column = |name: &str| {
+        head.iter()
+            .position(|column| column == name)
+            .ok_or_else(|| damaged(format!("it has no column {name}")))
+    };
+    let names = [
+        "cell",
+        "seed",
+        "outcome",
+        "symmetry_initial",
+        "symmetry",
+        "solve_step",
+        "break_step",
+        "diverge_step",
+        "gradient_norm_final",
+        "steps",
+    ];
+    let mut at = [0; 10];
+    for (place, name) in at.iter_mut().zip(names) {
+        *place = column(name)?;
+    }
+    let mut all = Vec::new();
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(|error| damaged(error.to_string()))? {
+        let row = row(&at.map(|at| record.get(at).unwrap_or_default()));
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = row.map_err(|column| {
+            let found = record.get(at[column]).unwrap_or_default();
+            damaged(format!("line {line}: {} cannot be \"{found}\"", names[column]))
+        })?;
+        all.push(row);
+    }
+    Ok(all)
+}
+
+/// A row from its fields; else the number of the field that is wrong.
+fn row(fields: &[&str; 10]) -> Result<Recorded, usize> {
+    fn whole<T: std::str::FromStr>(fields: &[&str; 10], at: usize) -> Result<T, usize> {
+        fields[at].parse().map_err(|_| at)
+    }
+    fn maybe<T: std::str::FromStr>(fields: &[&str; 10], at: usize) -> Result<Option<T>, usize> {
+        if fields[at].is_empty() { Ok(None) } else { whole(fields, at).map(Some) }
+    }
+    let symmetry = |at: usize| Symmetry::from_word(fields[at]).ok_or(at);
+    Ok(Recorded {
+        cell: whole(fields, 0)?,
+        seed: whole(fields, 1)?,
+        outcome: Outcome::from_word(fields[2]).ok_or(2usize)?,
+        symmetry_initial: symmetry(3)?,
+        symmetry: if fields[4].is_empty() { None } else { Some(symmetry(4)?) },
+        solve_step: maybe(fields, 5)?,
+        break_step: maybe(fields, 6)?,
+        diverge_step: maybe(fields, 7)?,
+        gradient_norm_final: maybe(fields, 8)?,
+        steps: whole(fields, 9)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "run,cell,seed,init.scale,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,\
+                        gradient_norm_final,steps\n";
+
+    fn written(text: &str) -> Result<Vec<Recorded>, String> {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join(runs::FILE), text).unwrap();
+        read(place.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_come_back_whatever_is_swept_and_empty_fields_are_none() {
+        let rows = written(&format!(
+            "{HEAD}0,0,0,\"8,8\",solved,symmetric,broken,12,8,,1e-3,100\n1,0,1,\"8,8\",diverged,none,,,,5,,5\n"
+        ));
+        let [solved, diverged] = rows.unwrap()[..] else { panic!("two rows") };
+        assert_eq!(
+            (solved.outcome, solved.solve_step, solved.break_step),
+            (Outcome::Solved, Some(12), Some(8))
+        );
+        assert_eq!((solved.symmetry, solved.gradient_norm_final), (Some(Symmetry::Broken), Some(1e-3)));
+        assert_eq!((diverged.symmetry, diverged.gradient_norm_final, diverged.steps), (None, None, 5));
+        assert_eq!((diverged.seed, diverged.diverge_step), (1, Some(5)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let bad = written(&format!("{HEAD}0,0,0,1.0,solved,symmetric,broken,12,8,,1e-3,many\n")).unwrap_err();
+        assert!(bad.ends_with("runs.csv: line 2: steps cannot be \"many\""), "{bad}");
+        let bad = written("run,cell\n0,0\n").unwrap_err();
+        assert!(bad.ends_with("it has no column seed"), "{bad}");
+        let none = read(Path::new("no/such/place")).unwrap_err().to_string();
+        assert!(none.contains("--runs csv"), "{none}");
+    }
+}
