@@ -9,6 +9,7 @@ use crate::engine::{
 };
 use crate::output::{Manifest, Options, OutputError, Results, Window, params};
 use crate::spec::{Plan, Value};
+use crate::sweep;
 
 /// A plan and what came of its runs.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ pub struct Runs<'a> {
     pub parameters: &'a [[Vec<f32>; 2]],
 }
 
+/// A run with its first and last parameters.
+type Found = (RunResult, [Vec<f32>; 2]);
+
 impl Observed {
     /// What is kept and written of a plan's runs: their rows; where they are traced, every measured step of every one; and
     /// the parameters where all nets have the same.
@@ -59,7 +63,7 @@ impl Observed {
         watch: &Watch<'_>,
     ) -> Result<Observed, EngineError> {
         let options = Observed::options(&plan, traced);
-        let mut by_cell: Vec<Option<Vec<(RunResult, [Vec<f32>; 2])>>> = vec![None; plan.cells.len()];
+        let mut by_cell: Vec<Option<Vec<Found>>> = vec![None; plan.cells.len()];
         let mut kernels = Vec::new();
         let started = Instant::now();
         for (index, program) in plan.programs.iter().enumerate() {
@@ -125,8 +129,14 @@ impl Observed {
         let together = |which: usize| self.parameters.iter().flat_map(|pair| &pair[which]).copied().collect();
         let parameters =
             self.options.save_params.then(|| Parameters { initial: together(0), last: together(1) });
+        let mut scores = Vec::with_capacity(self.results.len());
+        for cells in self.cells(&[]) {
+            let last: Vec<f32> = cells.parameters.iter().flat_map(|[_, last]| last).copied().collect();
+            scores.extend(sweep::score(cells.program, cells.results, &last));
+        }
         results.append(&Window {
             first: 0,
+            scores,
             results: self.results.clone(),
             verified: vec![None; self.results.len()],
             parameters,

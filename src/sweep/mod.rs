@@ -296,7 +296,7 @@ impl Sweep<'_> {
 }
 
 /// The scores of runs with these final parameters, on all cores. A diverged run has none.
-fn score(program: &Program, results: &[RunResult], last: &[f32]) -> Vec<Score> {
+pub(crate) fn score(program: &Program, results: &[RunResult], last: &[f32]) -> Vec<Score> {
     /// Runs that share the room of a scorer.
     const RUNS: usize = 1 << 10;
     let Some(scorer) = Scorer::new(program) else { return vec![Score::default(); results.len()] };

@@ -7,7 +7,7 @@ use symbreak::task::Boolean;
 use symbreak::verify::compare::Comparison;
 use symbreak::verify::nets;
 
-use super::subject::{looped, reference, single_precision, train};
+use super::subject::{cpu, looped, reference, single_precision, train};
 
 /// Loss, error, gradient norm and spread at every measured step, of clean networks on the whole task: within 2e-4 of
 /// max(1, value). The twin's reference has other connections missing.
