@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, note, print, print_json};
 use crate::engine::{Program, Run};
 use crate::inspect::{Inspection, inspect, text};
+use crate::net::Loss;
 use crate::output::{Manifest, recorded};
 use crate::spec::{self, Overrides, Plan};
 
@@ -127,7 +128,11 @@ pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
         swept: swept.collect(),
         shape: program.shape.to_string(),
         activation: program.shape.activation.word(),
-        output: program.shape.output.word(),
+        output: match program.loss {
+            // Softmax is part of this loss.
+            Loss::CrossEntropy => "softmax",
+            _ => program.shape.output.word(),
+        },
         loss: program.loss.word(),
         optimizer: program.optimizer.word(),
         samples: program.data.samples(),

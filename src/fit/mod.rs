@@ -6,7 +6,7 @@
 //! | [`survival`] | Kaplan & Meier's estimate, its median and interval |
 //! | [`regression`] | times against scale by maximum likelihood, censored runs included; which law fits |
 //! | [`half`] | the scale at which half of the runs do something |
-//! | [`newton`] | maximum likelihood by Newton's method, errors clustered by seed |
+//! | `newton` | maximum likelihood by Newton's method, errors clustered by seed |
 //! | [`text`] | a fit as tables for people |
 //!
 //! A run that has not solved (or broken) by its last step is not dropped and not counted as one that took so long: it is

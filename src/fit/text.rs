@@ -1,4 +1,4 @@
-//! A fit as tables for people, at most [`WIDTH`] columns wide.
+//! A fit as tables for people, at most 100 columns wide.
 
 use std::fmt::Write;
 
