@@ -1082,11 +1082,10 @@ fn presets_are_valid_named_after_themselves_and_documented() {
 #[test]
 fn sources_are_presets_or_files() {
     let fails = |source: &str| load(source, &none()).unwrap_err().to_string();
-    assert_eq!(
-        fails("xor-scal"),
-        "xor-scal: neither a preset (xor-scale, xor-copies, parity) nor a file; did you mean xor-scale?"
-    );
-    assert_eq!(fails("zzz"), "zzz: neither a preset (xor-scale, xor-copies, parity) nor a file");
+    let names: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
+    let neither = format!("neither a preset ({}) nor a file", names.join(", "));
+    assert_eq!(fails("xor-scal"), format!("xor-scal: {neither}; did you mean xor-scale?"));
+    assert_eq!(fails("zzz"), format!("zzz: {neither}"));
     assert!(fails("no-such-file.toml").starts_with("cannot read no-such-file.toml: "));
     assert!(fails("no/such").starts_with("cannot read no/such: "));
 
