@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use symbreak::engine::cpu::CpuEngine;
 use symbreak::engine::{Batch, Engine, Start, Watch};
-use symbreak::measure::symmetry::LayerSpread;
+use symbreak::measure::{Score, symmetry::LayerSpread};
 use symbreak::net::philox::{self, Stream};
 use symbreak::net::{Activation, init};
 use symbreak::output::{rows::Rows, runs};
@@ -102,7 +102,7 @@ fn csv_rows(criterion: &mut Criterion) {
             let mut rows = Rows::default();
             for (seed, result) in (0..).zip(&results) {
                 let place = runs::Place { number: seed, cell: 0, seed, swept: &swept };
-                runs::row(&mut rows, place, result, None, None);
+                runs::row(&mut rows, place, result, None, None, &Score::default());
             }
             rows
         });

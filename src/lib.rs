@@ -8,17 +8,19 @@
 //! | [`task`] | the data sets |
 //! | [`net`] | the mathematics, once: shapes, activations, losses, optimizers, init, random numbers |
 //! | [`engine`] | the trait `Engine`, and `cpu`, `gpu`, `reference` and `mock` behind it |
-//! | [`measure`] | symmetry, outcomes, intervals |
+//! | [`measure`] | symmetry, outcomes, scores, intervals |
 //! | [`output`] | every file that is written is written here |
 //! | [`sweep`] | drives an engine through a plan, window by window, into the files |
 //! | [`verify`] | the ladder: engines against each other, rung by rung |
 //! | [`inspect`] | one run step by step, and what kind of point its parameters are at |
+//! | [`claims`] | what is said of zero weights, each statement decided by runs |
 //! | [`fit`] | scaling laws from finished runs: survival statistics against a scale |
 //! | [`mod@bench`] | how fast engines train, once they are seen to be right |
 
 #![warn(missing_docs)]
 
 pub mod bench;
+pub mod claims;
 pub mod cli;
 pub mod engine;
 pub mod fit;

@@ -338,7 +338,7 @@ fn flags_and_subcommands_say_what_they_expect() {
         ("run xor-scale --threads 0", "expected a whole number from 1 to 1024"),
         ("run xor-scale --threads 100000", "expected a whole number from 1 to 1024"),
         ("run xor-scale --seeds -1", "expected a whole number"),
-        ("claims", "claims is not supported yet"),
+        ("plot", "plot is not supported yet"),
         ("rnu xor-scale", "did you mean run?"),
     ] {
         symbreak(&place, words).assert().code(2).stderr(contains(expected));

@@ -102,8 +102,12 @@ fn windows_are_as_long_as_no_batch_is_too_large() {
 
 #[test]
 fn a_window_is_bounded_whatever_engines_and_users_wish_for() {
-    let plan = plan("[net]\nhidden = [64]\n[train]\nsteps = 1000\n[runs]\nseeds = 10000000");
+    // Values, not classes: no parameters are needed for a score.
+    let lines = "[net]\nhidden = [64]\n[train]\nsteps = 1000\n[runs]\nseeds = 10000000";
+    let classes = plan(lines);
+    let plan = plan(&format!("{lines}\n[sweep]\n\"task.dataset\" = \"random\""));
     let all = limits(&plan, usize::MAX).all;
+    assert!(limits(&classes, usize::MAX).all < all / 2);
     assert_eq!(all, 1 << 17);
     assert_eq!(sweep::windows(&plan, &limits(&plan, usize::MAX)), 10_000_000u64.div_ceil(all));
     assert_eq!(limits(&plan, 7), Limits { all, of_program: vec![7] });
@@ -116,6 +120,45 @@ fn a_window_is_bounded_whatever_engines_and_users_wish_for() {
     let with_parameters = with(Options { save_params: true, ..Options::default() });
     assert!(with_parameters.all < all / 2);
     assert_eq!(with_parameters.of_program, [with_parameters.all]);
+}
+
+/// Held-out samples, two classes, a diverged run here and there: no cut and no resumption shows in the scores.
+#[test]
+fn scores_do_not_depend_on_windows_and_resumption() {
+    let plan = made_up::plan(
+        "test = 0.25\n[train]\nsteps = 4\n[sweep]\n\"init.scale\" = \"0.1,2\"\n\"net.hidden\" = \"2,1\"\n[runs]\nseeds = 13",
+    );
+    let whole = tempdir().unwrap();
+    sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
+    let runs = table(whole.path(), "runs.csv");
+    for run in &runs {
+        for column in ["loss_test", "accuracy", "accuracy_test"] {
+            assert_eq!(run[column].is_empty(), run["outcome"] == "diverged", "{column} {run:?}");
+        }
+    }
+    let mut seen = 0;
+    for cell in table(whole.path(), "cells.csv") {
+        let of_cell =
+            || runs.iter().filter(|run| run["cell"] == cell["cell"] && run["outcome"] != "diverged");
+        // Of three samples.
+        let correct =
+            of_cell().map(|run| (3.0 * run["accuracy"].parse::<f64>().unwrap()).round()).sum::<f64>();
+        let mean = correct / (3 * of_cell().count()) as f64;
+        assert_eq!(cell["accuracy_mean"].parse::<f64>().unwrap(), mean);
+        let mut losses: Vec<f64> = of_cell().map(|run| run["loss_test"].parse().unwrap()).collect();
+        let median = symbreak::measure::statistics::median(&mut losses).unwrap();
+        assert_eq!(cell["loss_test_median"].parse::<f64>().unwrap(), median);
+        seen += of_cell().count();
+    }
+    assert!(seen > 26 && seen < runs.len());
+    for runs_per_batch in [1, 5, 14] {
+        let cut = tempdir().unwrap();
+        let mut failing = engine(runs_per_batch);
+        failing.fail_at = Some(2);
+        sweep_into(cut.path(), &plan, &mut failing, all_files(), false).unwrap_err();
+        sweep_into(cut.path(), &plan, &mut engine(runs_per_batch), all_files(), true).unwrap();
+        assert_eq!(files(cut.path()), files(whole.path()), "{runs_per_batch}");
+    }
 }
 
 /// Cells of more values than are kept one by one: their medians are rounded, and still no cut shows.

@@ -25,9 +25,10 @@ scale with its interval, which of the laws T ~ r^-2, T ~ r^-1 and T = a + b ln(1
 
 A run that is not solved (or broken) by its last step is censored there: it is known to need longer. The model is ln T = \
 law + sigma x logistic noise, by maximum likelihood; a run that broke between two measured steps enters as that interval. \
-Intervals of slopes take whole seeds as what varies, since a seed has the same random numbers at every scale.
+Where some runs \
+clearly never do, however long one waits, their share is part of the model. Intervals of slopes take whole seeds as what varies, since a seed has the same random numbers at every scale.
 
-The laws hold near the base point. By default they are fitted to the scales below the first at which under 90 % of the \
+The laws hold near the base point. By default they are fitted to the scales below the first at which under 99 % of the \
 runs start symmetric; --from and --to choose others. Other swept keys make groups with a fit each.
 
 Examples:
@@ -79,6 +80,12 @@ struct Group {
     fit: Fit,
 }
 
+/// The runs of a group.
+struct Gathered {
+    swept: Map<String, Json>,
+    records: Vec<Record>,
+}
+
 /// Fits every group.
 pub fn run(args: &FitArgs) -> Result<u8, Failure> {
     let directory = args.directory.as_path();
@@ -102,10 +109,10 @@ pub fn run(args: &FitArgs) -> Result<u8, Failure> {
     let groups = groups(&plan, at, directory)?;
     let range = Range { from: args.from, to: args.to };
     let mut fitted = Vec::new();
-    for (values, records) in groups {
+    for Gathered { swept, records } in groups {
         let fit = fit::fit(&records, range)
-            .map_err(|why| Failure::new(BAD_ARGUMENTS, format!("{place}{}: {why}", in_group(&values))))?;
-        fitted.push(Group { swept: values, fit });
+            .map_err(|why| Failure::new(BAD_ARGUMENTS, format!("{place}{}: {why}", in_group(&swept))))?;
+        fitted.push(Group { swept, fit });
     }
     if fitted.is_empty() {
         return Err(Failure::new(BAD_ARGUMENTS, format!("{place}: runs.csv has no runs yet")));
@@ -162,14 +169,10 @@ fn swept_key(plan: &Plan, key: &str) -> Result<usize, Failure> {
 }
 
 /// The records of the directory, by the values of the other swept keys, in the order of the cells.
-fn groups(
-    plan: &Plan,
-    at: usize,
-    directory: &Path,
-) -> Result<Vec<(Map<String, Json>, Vec<Record>)>, Failure> {
+fn groups(plan: &Plan, at: usize, directory: &Path) -> Result<Vec<Gathered>, Failure> {
     let measured: BTreeMap<u32, Vec<u32>> =
         plan.programs.iter().map(|program| (program.steps, measured_steps(program.steps))).collect();
-    let mut groups: Vec<(Map<String, Json>, Vec<Record>)> = Vec::new();
+    let mut groups: Vec<Gathered> = Vec::new();
     // The group of each cell that has been met.
     let mut of_cell: Vec<Option<usize>> = vec![None; plan.cells.len()];
     for run in recorded::read(directory)? {
@@ -180,10 +183,10 @@ fn groups(
         };
         let group = of_cell[run.cell].unwrap_or_else(|| {
             let values = plan.swept.iter().zip(&cell.values).enumerate().filter(|(key, _)| *key != at);
-            let values: Map<String, Json> =
+            let swept: Map<String, Json> =
                 values.map(|(_, (key, value))| (key.clone(), Json::from(value))).collect();
-            groups.iter().position(|(other, _)| *other == values).unwrap_or_else(|| {
-                groups.push((values, Vec::new()));
+            groups.iter().position(|other| other.swept == swept).unwrap_or_else(|| {
+                groups.push(Gathered { swept, records: Vec::new() });
                 groups.len() - 1
             })
         });
@@ -193,7 +196,7 @@ fn groups(
         let measured = &measured[&program.steps];
         // Checked by `swept_key`: a number.
         let scale = cell.values[at].as_number().unwrap_or(0.0);
-        groups[group].1.push(record(&run, scale, measured, program.steps_per_epoch()));
+        groups[group].records.push(record(&run, scale, measured, program.steps_per_epoch()));
     }
     Ok(groups)
 }

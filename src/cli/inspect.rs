@@ -10,7 +10,8 @@ use serde_json::{Map, Value as Json};
 use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, note, print, print_json};
 use crate::engine::{Program, Run};
 use crate::inspect::{Inspection, inspect, text};
-use crate::output::Manifest;
+use crate::net::Loss;
+use crate::output::{Manifest, recorded};
 use crate::spec::{self, Overrides, Plan};
 
 /// Arguments of `symbreak inspect`.
@@ -81,13 +82,38 @@ struct Document<'a> {
     optimizer: &'static str,
     samples: usize,
     parameter_count: usize,
+    /// What the sweep's engine came to, where a directory is inspected that has the run's row.
+    recorded: Option<Row>,
     #[serde(flatten)]
     found: &'a Inspection,
 }
 
+/// A row of runs.csv, for comparison: its engine may have rounded otherwise.
+#[derive(Debug, Serialize)]
+struct Row {
+    backend: String,
+    outcome: &'static str,
+    solve_step: Option<u32>,
+    diverge_step: Option<u32>,
+}
+
+/// The row of run `number`, if it is there. (A spec has none, and `--runs none` writes none.)
+fn recorded(source: &str, plan: &Plan, number: u64) -> Option<Row> {
+    let directory = Path::new(source);
+    let manifest = Manifest::read(directory).ok()??;
+    let row = *recorded::read(directory).ok()?.get(number as usize)?;
+    let is_it = row.cell as u64 * plan.seeds + row.seed == number;
+    is_it.then(|| Row {
+        backend: manifest.engine.backend,
+        outcome: row.outcome.word(),
+        solve_step: row.solve_step,
+        diverge_step: row.diverge_step,
+    })
+}
+
 /// Inspects one run.
 pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
-    let plan = plan(args)?;
+    let (plan, is_directory) = plan(args)?;
     let number = number(args, &plan)?;
     let cell = &plan.cells[(number / plan.seeds) as usize];
     let (program, run) = (&plan.programs[cell.program], plan.run(number));
@@ -102,17 +128,22 @@ pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
         swept: swept.collect(),
         shape: program.shape.to_string(),
         activation: program.shape.activation.word(),
-        output: program.shape.output.word(),
+        output: match program.loss {
+            // Softmax is part of this loss.
+            Loss::CrossEntropy => "softmax",
+            _ => program.shape.output.word(),
+        },
         loss: program.loss.word(),
         optimizer: program.optimizer.word(),
         samples: program.data.samples(),
         parameter_count: program.shape.parameters(),
+        recorded: if is_directory { recorded(&args.source, &plan, number) } else { None },
         found: &found,
     };
     if args.json {
         print_json(&document)?;
     } else {
-        print(&(head(&document, &run) + &text::text(&found) + &end(&found, &steps)))?;
+        print(&(head(&document, &run) + &text::text(&found) + &end(&document, &steps)))?;
     }
     Ok(DONE)
 }
@@ -121,7 +152,8 @@ fn bad(message: String) -> Failure {
     Failure::new(BAD_ARGUMENTS, message)
 }
 
-fn plan(args: &InspectArgs) -> Result<Plan, Failure> {
+/// The plan, and whether it is that of a result directory.
+fn plan(args: &InspectArgs) -> Result<(Plan, bool), Failure> {
     let source = args.source.as_str();
     let directory = Path::new(source);
     // A preset's name is a preset wherever it is typed; ./NAME is a directory.
@@ -131,7 +163,7 @@ fn plan(args: &InspectArgs) -> Result<Plan, Failure> {
         for warning in &warnings {
             note(&format!("warning: {warning}"));
         }
-        return Ok(plan);
+        return Ok((plan, false));
     }
     let manifest = Manifest::read(directory)?.ok_or_else(|| {
         bad(format!(
@@ -153,7 +185,7 @@ fn plan(args: &InspectArgs) -> Result<Plan, Failure> {
             ),
         ));
     }
-    Ok(plan)
+    Ok((plan, true))
 }
 
 fn number(args: &InspectArgs, plan: &Plan) -> Result<u64, Failure> {
@@ -228,15 +260,21 @@ fn head(of: &Document<'_>, run: &Run) -> String {
     )
 }
 
-fn end(found: &Inspection, steps: &[u32]) -> String {
-    let last = found.steps;
-    let mut end = match (found.diverge_step, found.solve_step) {
-        (Some(step), _) => format!("\ndiverged at step {step}"),
-        (None, Some(step)) => format!("\nsolved at step {step}"),
-        (None, None) => format!("\nnot solved by step {last}"),
+fn end(of: &Document<'_>, steps: &[u32]) -> String {
+    let last = of.found.steps;
+    let said = |diverged: Option<u32>, solved: Option<u32>| match (diverged, solved) {
+        (Some(step), _) => Some(format!("diverged at step {step}")),
+        (None, Some(step)) => Some(format!("solved at step {step}")),
+        (None, None) => None,
     };
+    let here = said(of.found.diverge_step, of.found.solve_step);
+    let mut end = format!("\n{}", here.unwrap_or_else(|| format!("not solved by step {last}")));
     if steps.last().is_some_and(|&asked| asked > last) {
         end += &format!("; the run rests from step {last} on");
+    }
+    if let Some(row) = &of.recorded {
+        let there = said(row.diverge_step, row.solve_step).unwrap_or_else(|| row.outcome.to_string());
+        end += &format!("\nin runs.csv, by the {} engine: {there}", row.backend);
     }
     end + "\n"
 }

@@ -6,12 +6,14 @@ use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
+use crate::claims::ClaimError;
 use crate::engine::EngineError;
 use crate::output::OutputError;
 use crate::spec::SpecError;
 use crate::sweep::SweepError;
 
 pub mod bench;
+pub mod claims;
 pub mod devices;
 pub mod dry_run;
 pub mod fit;
@@ -56,6 +58,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Time every engine and adapter on networks of several sizes
     Bench(bench::BenchArgs),
+    /// Test what is said of zero weights, claim by claim, each by runs
+    Claims(claims::ClaimsArgs),
     /// Look at one run step by step: parameters, gradients, units, Hessian, kind of stationary point
     Inspect(inspect::InspectArgs),
     /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
@@ -65,7 +69,7 @@ enum Command {
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 5] = ["claims", "plot", "report", "merge", "slurm"];
+const NOT_YET: [&str; 4] = ["plot", "report", "merge", "slurm"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -73,7 +77,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify", "bench", "inspect", "fit"];
+    let commands = ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -89,6 +93,7 @@ impl Cli {
             Command::Devices(args) => devices::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::Claims(args) => claims::run(&args),
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
             Command::Other(words) => Err(no_such(&words)),
@@ -159,6 +164,15 @@ impl From<SweepError> for Failure {
         match error {
             SweepError::Engine(error) => error.into(),
             SweepError::Output(error) => error.into(),
+        }
+    }
+}
+
+impl From<ClaimError> for Failure {
+    fn from(error: ClaimError) -> Failure {
+        match error {
+            ClaimError::Spec(error) => error.into(),
+            ClaimError::Engine(error) => error.into(),
         }
     }
 }

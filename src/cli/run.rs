@@ -107,7 +107,7 @@ pub struct RunArgs {
     json: bool,
 }
 
-fn backend() -> impl TypedValueParser<Value = Backend> {
+pub(super) fn backend() -> impl TypedValueParser<Value = Backend> {
     let values = Backend::ALL.iter().map(|backend| {
         // The mock is for the program's own tests.
         PossibleValue::new(backend.word()).hide(*backend == Backend::Mock)

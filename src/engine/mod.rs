@@ -80,7 +80,7 @@ impl Program {
 
     /// Whether criteria and divergence are looked at after `step` updates: at the ends of epochs, and at the end.
     pub fn looks_at(&self, step: u32) -> bool {
-        step % self.steps_per_epoch() == 0 || step == self.steps
+        step.is_multiple_of(self.steps_per_epoch()) || step == self.steps
     }
 
     /// Whether an update uses other activations than the whole task's own: of a minibatch, or under noise.

@@ -73,8 +73,8 @@ pub fn half(trials: &[Trial]) -> Result<Half, String> {
     let Some(&crossing) = crossings.first() else {
         return Err(match cells.first() {
             None => "there are no runs".to_string(),
-            Some(first) if first.over_half() => "at every scale at least half of the runs do".to_string(),
-            Some(_) => "at no scale do half of the runs".to_string(),
+            Some(first) if first.over_half() => "at every scale the share is one half or more".to_string(),
+            Some(_) => "at every scale the share is under one half".to_string(),
         });
     };
     let rises = cells[crossing].over_half();
@@ -212,10 +212,10 @@ mod tests {
     #[test]
     fn what_never_crosses_says_so() {
         let why = |p: f64| half(&made(&SCALES, 20, |_| p)).unwrap_err();
-        assert_eq!(why(0.0), "at no scale do half of the runs");
-        assert_eq!(why(1.0), "at every scale at least half of the runs do");
+        assert_eq!(why(0.0), "at every scale the share is under one half");
+        assert_eq!(why(1.0), "at every scale the share is one half or more");
         assert_eq!(half(&[]).unwrap_err(), "there are no runs");
         let one = half(&made(&[0.1], 20, |_| 0.4)).unwrap_err();
-        assert_eq!(one, "at no scale do half of the runs");
+        assert_eq!(one, "at every scale the share is under one half");
     }
 }

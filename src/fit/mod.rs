@@ -6,12 +6,14 @@
 //! | [`survival`] | Kaplan & Meier's estimate, its median and interval |
 //! | [`regression`] | times against scale by maximum likelihood, censored runs included; which law fits |
 //! | [`half`] | the scale at which half of the runs do something |
-//! | [`newton`] | maximum likelihood by Newton's method, errors clustered by seed |
+//! | `newton` | maximum likelihood by Newton's method, errors clustered by seed |
 //! | [`text`] | a fit as tables for people |
 //!
 //! A run that has not solved (or broken) by its last step is not dropped and not counted as one that took so long: it is
 //! known to need *longer*, and enters the likelihood as that. Seeds are paired: a seed has the same random numbers at
 //! every scale, so its runs are not independent, and intervals take whole seeds as the units that vary.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -60,7 +62,7 @@ pub struct Record {
 }
 
 /// Share of a cell's runs that must start symmetric for it to count as near the base point.
-pub const NEAR_BASE: f64 = 0.9;
+pub const NEAR_BASE: f64 = 0.99;
 
 /// One scale.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -86,33 +88,6 @@ pub struct CellFit {
     pub in_range: bool,
 }
 
-/// A figure or the reason why there is none.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Found<T> {
-    /// There it is.
-    Some(T),
-    /// Why not.
-    None {
-        /// In words.
-        missing: String,
-    },
-}
-
-impl<T> Found<T> {
-    fn of(result: Result<T, String>) -> Found<T> {
-        match result {
-            Ok(found) => Found::Some(found),
-            Err(missing) => Found::None { missing },
-        }
-    }
-
-    /// The figure, if there is one.
-    pub fn ok(&self) -> Option<&T> {
-        if let Found::Some(found) = self { Some(found) } else { None }
-    }
-}
-
 /// What the runs of one group say.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fit {
@@ -121,14 +96,16 @@ pub struct Fit {
     /// Runs at scale 0, which has no logarithm.
     pub runs_at_zero: usize,
     /// How the time to solve goes with the scale.
-    pub solve: Found<Laws>,
+    pub solve: Option<Laws>,
     /// How the time to break goes with the scale.
     #[serde(rename = "break")]
-    pub breaks: Found<Laws>,
+    pub breaks: Option<Laws>,
     /// Where half of the runs are solved.
-    pub half_solved: Found<Half>,
+    pub half_solved: Option<Half>,
     /// Where half of the runs are broken at the end.
-    pub half_broken: Found<Half>,
+    pub half_broken: Option<Half>,
+    /// Why there is none of the above: `solve`, `break`, `half_solved`, `half_broken`.
+    pub missing: BTreeMap<&'static str, String>,
     /// Runs in range that are neither solved nor symmetric and hardly move: they count as still to be solved.
     pub at_rest: usize,
 }
@@ -172,24 +149,35 @@ pub fn fit(records: &[Record], range: Range) -> Result<Fit, String> {
                 Some(regression::Observation { seed: record.seed, scale: record.scale, time })
             })
             .collect();
-        Found::of(regression::laws(&times))
+        regression::laws(&times)
     };
     let half = |happened: fn(&Record) -> bool| {
         let shares: Vec<half::Trial> = sorted
             .iter()
             .map(|record| half::Trial { seed: record.seed, scale: record.scale, happened: happened(record) })
             .collect();
-        Found::of(half::half(&shares))
+        half::half(&shares)
     };
+    let mut missing = BTreeMap::new();
     Ok(Fit {
         runs_at_zero: records.len() - sorted.len(),
-        solve: law(|record| record.solve),
-        breaks: law(|record| record.breaks),
-        half_solved: half(|record| record.solved),
-        half_broken: half(|record| record.broken),
+        solve: or_why("solve", law(|record| record.solve), &mut missing),
+        breaks: or_why("break", law(|record| record.breaks), &mut missing),
+        half_solved: or_why("half_solved", half(|record| record.solved), &mut missing),
+        half_broken: or_why("half_broken", half(|record| record.broken), &mut missing),
+        missing,
         at_rest: chosen.iter().filter(|record| record.at_rest).count(),
         cells,
     })
+}
+
+/// The figure; if there is none, the reason goes under its name.
+fn or_why<T>(
+    name: &'static str,
+    found: Result<T, String>,
+    missing: &mut BTreeMap<&'static str, String>,
+) -> Option<T> {
+    found.map_err(|why| missing.insert(name, why)).ok()
 }
 
 /// Of the runs of one scale, one at least.
@@ -253,25 +241,26 @@ mod tests {
             found.cells.iter().filter(|cell| cell.in_range).map(|cell| cell.scale).collect();
         assert_eq!(in_range, [0.01, 0.02, 0.05, 0.1, 0.2]);
         for laws in [&found.solve, &found.breaks] {
-            let slope = laws.ok().unwrap().slope;
+            let slope = laws.as_ref().unwrap().slope;
             assert!((slope.value + 2.0).abs() < 0.05, "{slope:?}");
         }
         let wide = fit(&records, Range { from: None, to: Some(1.0) }).unwrap();
         assert!(
-            (wide.solve.ok().unwrap().slope.value + 2.0).abs() > 0.2,
+            (wide.solve.unwrap().slope.value + 2.0).abs() > 0.2,
             "the twin: beyond it the law does not hold"
         );
         let narrow = fit(&records, Range { from: Some(0.02), to: Some(0.1) }).unwrap();
-        assert_eq!(narrow.solve.ok().unwrap().scales, 3);
+        assert_eq!(narrow.solve.unwrap().scales, 3);
     }
 
     #[test]
     fn what_cannot_be_fitted_says_why() {
         assert_eq!(fit(&[], Range::default()).unwrap_err(), "there are no runs");
         assert!(fit(&grid(&[0.0], 5, 10.0), Range::default()).unwrap_err().contains("scale 0"));
-        let missing = |records: &[Record]| match fit(records, Range::default()).unwrap().solve {
-            Found::None { missing } => missing,
-            Found::Some(found) => panic!("{found:?}"),
+        let missing = |records: &[Record]| {
+            let found = fit(records, Range::default()).unwrap();
+            assert_eq!(found.solve, None);
+            found.missing["solve"].clone()
         };
         assert!(missing(&grid(&[0.01, 0.02], 5, 10.0)).contains("censored"));
         assert!(missing(&grid(&[0.1], 5, 1e9)).contains("one scale"));

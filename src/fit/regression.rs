@@ -2,6 +2,10 @@
 //! distribution (T is log-logistic), by maximum likelihood; see Kalbfleisch & Prentice, "The statistical analysis of failure
 //! time data". What happened between two looks enters as the probability of that interval, what had not happened by the
 //! last look as the probability of later.
+//!
+//! To some runs it never happens, however long one waits: both relu units may be dead. Where the data say so clearly, the
+//! model gets a share p of runs to which it ever happens, the same at all scales, and a censored run is one of the others or
+//! is late: S(t) = 1 − p + p·S₀(t) (Boag 1949; Farewell 1982).
 
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
@@ -67,6 +71,8 @@ pub struct Laws {
     pub slope: Interval,
     /// σ, the scale of ln T about the law.
     pub sigma: f64,
+    /// Share of runs to which it ever happens, where the data show that it is not all of them; the laws are of these runs.
+    pub ever: Option<Interval>,
     /// The three laws and the power law of any exponent.
     pub laws: Vec<Law>,
     /// Of the three laws that of the lowest AIC.
@@ -75,6 +81,10 @@ pub struct Laws {
     /// power law of any exponent.
     pub consistent: bool,
 }
+
+/// By how much the AIC must fall for the model to have runs to which it never happens. Twice the usual, and more: the
+/// runs of a seed are alike, so there is less data than there are runs.
+const NEVER_AIC: f64 = 10.0;
 
 /// How the median time goes with x = ln r − its mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,23 +129,56 @@ struct Term {
     d_times_d: f64,
     dd_times_dd: f64,
     ad_times_d: f64,
+    /// By q = logit p, and by q and a.
+    q: f64,
+    qq: f64,
+    aq: f64,
 }
 
 impl Term {
-    /// `ends` are those of ln T; one of them may be infinite.
-    fn of(ends: (f64, f64), eta: f64, sigma: f64) -> (f64, Term) {
+    /// `ends` are those of ln T; one of them may be infinite. `q` is the logit of the share to which it ever happens, if that
+    /// is not all. Gives a, too, which is that of the other end if the first is infinite.
+    fn of(ends: (f64, f64), eta: f64, sigma: f64, q: Option<f64>) -> (f64, Term) {
         let slope = |p: f64| p * (1.0 - p);
-        let alone = |value, a, aa| Term { value, a, aa, d_times_d: 0.0, dd_times_dd: 0.0, ad_times_d: 0.0 };
-        match ends {
-            (low, f64::INFINITY) => {
+        let none = Term {
+            value: 0.0,
+            a: 0.0,
+            aa: 0.0,
+            d_times_d: 0.0,
+            dd_times_dd: 0.0,
+            ad_times_d: 0.0,
+            q: 0.0,
+            qq: 0.0,
+            aq: 0.0,
+        };
+        let (a, term) = match (ends, q) {
+            ((low, f64::INFINITY), None) => {
                 let a = (low - eta) / sigma;
-                (a, alone(-softplus(a), -logistic(a), -slope(logistic(a))))
+                return (a, Term { value: -softplus(a), a: -logistic(a), aa: -slope(logistic(a)), ..none });
             }
-            (f64::NEG_INFINITY, high) => {
+            ((low, f64::INFINITY), Some(q)) => {
+                // ln(1 − p + p·S) with S = 1/(1 + e^a), S' = −S(1 − S), S'' = S(1 − S)(1 − 2S).
+                let a = (low - eta) / sigma;
+                let (p, survival) = (logistic(q), logistic(-a));
+                let all = logistic(-q) + p * survival;
+                let by_a = -p * slope(survival) / all;
+                let by_q = -slope(p) * (1.0 - survival) / all;
+                let term = Term {
+                    value: all.ln(),
+                    a: by_a,
+                    aa: p * slope(survival) * (1.0 - 2.0 * survival) / all - by_a * by_a,
+                    q: by_q,
+                    qq: by_q * (1.0 - 2.0 * p) - by_q * by_q,
+                    aq: -slope(p) * slope(survival) / all - by_a * by_q,
+                    ..none
+                };
+                return (a, term);
+            }
+            ((f64::NEG_INFINITY, high), _) => {
                 let b = (high - eta) / sigma;
-                (b, alone(-softplus(-b), logistic(-b), -slope(logistic(b))))
+                (b, Term { value: -softplus(-b), a: logistic(-b), aa: -slope(logistic(b)), ..none })
             }
-            (low, high) => {
+            ((low, high), _) => {
                 let (a, d) = ((low - eta) / sigma, (high - low) / sigma);
                 let b = a + d;
                 let (pa, pb) = (logistic(a), logistic(b));
@@ -148,8 +191,17 @@ impl Term {
                     d_times_d: d / part - d * pb,
                     dd_times_dd: -(d / part) * (d / part) * (-d).exp() - d * d * slope(pb),
                     ad_times_d: -d * slope(pb),
+                    ..none
                 };
                 (a, term)
+            }
+        };
+        // It happened, so it is among those to which it does: p.
+        match q {
+            None => (a, term),
+            Some(q) => {
+                let value = term.value - softplus(-q);
+                (a, Term { value, q: logistic(-q), qq: -slope(logistic(q)), ..term })
             }
         }
     }
@@ -162,15 +214,18 @@ struct Point {
     seed: u64,
 }
 
-fn likelihood(model: Model, points: &[Point], parameters: &DVector<f64>) -> Option<Likelihood> {
+/// Parameters: the coefficients, ln σ and, where it does not `always` happen, q.
+fn likelihood(model: Model, always: bool, points: &[Point], parameters: &DVector<f64>) -> Option<Likelihood> {
     let count = model.coefficients();
     let sigma = parameters[count].exp();
-    let mut sum = Likelihood::empty(count + 1);
-    let mut gradient = DVector::zeros(count + 1);
-    let mut hessian = DMatrix::zeros(count + 1, count + 1);
+    let q = (!always).then(|| parameters[count + 1]);
+    let size = parameters.len();
+    let mut sum = Likelihood::empty(size);
+    let mut gradient = DVector::zeros(size);
+    let mut hessian = DMatrix::zeros(size, size);
     for point in points {
         let (eta, g) = model.eta(parameters, point.x)?;
-        let (a, term) = Term::of(point.ends, eta, sigma);
+        let (a, term) = Term::of(point.ends, eta, sigma, q);
         // By η and s = ln σ: a falls by 1/σ with η and by a with s, d by d with s.
         let by_eta = -term.a / sigma;
         let by_eta_eta = term.aa / (sigma * sigma);
@@ -185,17 +240,28 @@ fn likelihood(model: Model, points: &[Point], parameters: &DVector<f64>) -> Opti
                 hessian[(i, j)] = by_eta_eta * g[i] * g[j] + by_eta * bend;
             }
             hessian[(i, count)] = by_eta_s * g[i];
-            hessian[(count, i)] = by_eta_s * g[i];
+            hessian[(count, i)] = hessian[(i, count)];
         }
         gradient[count] = by_s;
         hessian[(count, count)] = by_s_s;
+        if !always {
+            let q = count + 1;
+            gradient[q] = term.q;
+            hessian[(q, q)] = term.qq;
+            for i in 0..count {
+                hessian[(i, q)] = -term.aq / sigma * g[i];
+                hessian[(q, i)] = hessian[(i, q)];
+            }
+            hessian[(count, q)] = -a * term.aq;
+            hessian[(q, count)] = hessian[(count, q)];
+        }
         sum.add(point.seed, term.value, &gradient, &hessian);
     }
     Some(sum)
 }
 
-fn fitted(model: Model, points: &[Point], start: Vec<f64>) -> Result<Maximum, String> {
-    maximize(DVector::from_vec(start), |parameters| likelihood(model, points, parameters))
+fn fitted(model: Model, always: bool, points: &[Point], start: Vec<f64>) -> Result<Maximum, String> {
+    maximize(DVector::from_vec(start), |parameters| likelihood(model, always, points, parameters))
 }
 
 /// Fits the power law of any exponent and the three laws.
@@ -217,7 +283,8 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
         .filter_map(|one| Some((one, ends(one.time)?)))
         .collect();
     if known.is_empty() {
-        return Err("no run in the range of scales has a time".to_string());
+        let why = "no run in the range of scales has a time; choose another range with --from and --to";
+        return Err(why.to_string());
     }
     let mut scales: Vec<f64> = known.iter().map(|(one, _)| one.scale).collect();
     scales.sort_by(f64::total_cmp);
@@ -231,7 +298,11 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
     with_event.sort_by(f64::total_cmp);
     with_event.dedup();
     let [from, .., to] = scales[..] else {
-        return Err(format!("there is only one scale, {:?}, in the range", scales[0]));
+        return Err(format!(
+            "there is only one scale, {:?}, in the range; sweep more of them near the base point, or choose another \
+             range with --from and --to",
+            scales[0]
+        ));
     };
     if with_event.is_empty() {
         return Err(format!(
@@ -254,10 +325,24 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
     // Where a time is known, about there; where it is not, at its known end.
     let middle = |(low, high): (f64, f64)| if low.is_finite() { low } else { high };
     let start = points.iter().map(|point| middle(point.ends)).sum::<f64>() / points.len() as f64;
-    let free = fitted(Model::Power, &points, vec![start, 0.0, 0.0])?;
+    let all = fitted(Model::Power, true, &points, vec![start, 0.0, 0.0])?;
+    // From the runs to which it did happen, as if they were nearly all to which it does.
+    let happened: Vec<f64> =
+        points.iter().filter(|point| point.ends.1 < f64::INFINITY).map(|point| middle(point.ends)).collect();
+    let share = happened.len() as f64 / points.len() as f64;
+    let typical = happened.iter().sum::<f64>() / happened.len() as f64;
+    let logit = (share.min(0.999) / (1.0 - share.min(0.999))).ln();
+    let some = fitted(Model::Power, false, &points, vec![typical, 0.0, 0.0, logit]);
+    // One parameter more, so 2 to make up for.
+    let some = some.ok().filter(|some| 2.0 * (some.value - all.value) - 2.0 > NEVER_AIC && censored > 0);
+    let always = some.is_none();
+    let free = some.unwrap_or(all);
+    let end = |i: usize| Z95 * free.covariance[(i, i)].max(0.0).sqrt();
     let (a, slope, s) = (free.parameters[0], free.parameters[1], free.parameters[2]);
-    let half = Z95 * free.covariance[(1, 1)].max(0.0).sqrt();
-    let slope = Interval { value: slope, low: slope - half, high: slope + half };
+    let slope = Interval { value: slope, low: slope - end(1), high: slope + end(1) };
+    let q = (!always).then(|| free.parameters[3]);
+    let ever =
+        q.map(|q| Interval { value: logistic(q), low: logistic(q - end(3)), high: logistic(q + end(3)) });
 
     let mut found: Vec<(Law, usize)> = Vec::new();
     for (name, model) in [
@@ -266,13 +351,14 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
         ("a + b log(1/r)", Model::Logarithm),
         ("r^slope", Model::Power),
     ] {
-        let start = match model {
+        let mut start = match model {
             Model::Fixed(_) => vec![a, s],
             Model::Power => vec![a, slope.value, s],
             // Flat, so positive at every scale.
             Model::Logarithm => vec![a.exp(), 0.0, s],
         };
-        let fit = fitted(model, &points, start).ok();
+        start.extend(q);
+        let fit = fitted(model, always, &points, start).ok();
         let at = |i: usize| fit.as_ref().map_or(f64::NAN, |fit| fit.parameters[i]);
         let (constant, coefficient) = match model {
             Model::Fixed(exponent) => ((at(0) - exponent * mean).exp(), exponent),
@@ -282,7 +368,7 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
         let log_likelihood = fit.map(|fit| fit.value);
         found.push((
             Law { law: name, constant, coefficient, log_likelihood, delta_aic: None },
-            model.coefficients() + 1,
+            model.coefficients() + 1 + usize::from(!always),
         ));
     }
     let aic = |(law, parameters): &(Law, usize)| Some(2.0 * *parameters as f64 - 2.0 * law.log_likelihood?);
@@ -308,6 +394,7 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
         to,
         slope,
         sigma: s.exp(),
+        ever,
         laws: found.into_iter().map(|(law, _)| law).collect(),
         best,
         consistent,
@@ -418,32 +505,51 @@ mod tests {
     }
 
     #[test]
+    fn runs_to_which_it_never_happens_are_told_from_late_ones() {
+        let log = |r: f64| 50.0 + 40.0 * (1.0 / r).ln();
+        let mut data = made(log, 50_000.0, 200, log_logistic);
+        assert_eq!(laws(&data).unwrap().ever, None, "to all it happens");
+        let heavily = made(|r| 10.0 * r.powi(-2), 20_000.0, 400, log_logistic);
+        assert_eq!(laws(&heavily).unwrap().ever, None, "the censored are late");
+        for one in data.iter_mut().filter(|one| one.seed % 10 < 4) {
+            one.time = Time::After(50_000.0);
+        }
+        let found = laws(&data).unwrap();
+        let ever = found.ever.unwrap();
+        assert!(ever.low < 0.6 && 0.6 < ever.high && ever.high - ever.low < 0.2, "{ever:?}");
+        assert_eq!((found.best, found.consistent), ("a + b log(1/r)", true), "{found:?}");
+        assert!((found.laws[2].coefficient / 40.0 - 1.0).abs() < 0.1, "{found:?}");
+    }
+
+    #[test]
     fn derivatives_agree_with_central_differences() {
         let data = made(|r| 10.0 / r, 2_000.0, 20, log_logistic);
         let point = |one: &Observation| {
             let ends = match one.time {
                 // Narrow ones, and one from 0 on.
                 Time::Within { by, .. } if one.seed == 0 => (f64::NEG_INFINITY, by.ln()),
-                Time::Within { by, .. } if one.seed % 2 == 0 => ((by - 1e-3).ln(), by.ln()),
+                Time::Within { by, .. } if one.seed.is_multiple_of(2) => ((by - 1e-3).ln(), by.ln()),
                 Time::Within { after, by } => (after.ln(), by.ln()),
                 Time::After(last) => (last.ln(), f64::INFINITY),
             };
             Point { x: one.scale.ln() + 4.0, ends, seed: one.seed }
         };
         let points: Vec<Point> = data.iter().map(point).collect();
-        for (model, parameters) in [
-            (Model::Fixed(-1.5), vec![6.0, -0.3]),
-            (Model::Power, vec![6.0, -0.8, 0.2]),
-            (Model::Logarithm, vec![600.0, 90.0, 0.2]),
+        for (model, always, parameters) in [
+            (Model::Fixed(-1.5), true, vec![6.0, -0.3]),
+            (Model::Power, true, vec![6.0, -0.8, 0.2]),
+            (Model::Logarithm, true, vec![600.0, 90.0, 0.2]),
+            (Model::Power, false, vec![6.0, -0.8, 0.2, 0.7]),
+            (Model::Logarithm, false, vec![600.0, 90.0, 0.2, -1.5]),
         ] {
             let here = DVector::from_vec(parameters);
-            let exact = likelihood(model, &points, &here).unwrap();
+            let exact = likelihood(model, always, &points, &here).unwrap();
             for i in 0..here.len() {
                 let h = 1e-5 * here[i].abs();
                 let at = |by: f64| {
                     let mut moved = here.clone();
                     moved[i] += by;
-                    likelihood(model, &points, &moved).unwrap()
+                    likelihood(model, always, &points, &moved).unwrap()
                 };
                 let (up, down) = (at(h), at(-h));
                 let slope = (up.value - down.value) / (2.0 * h);

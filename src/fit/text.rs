@@ -1,4 +1,4 @@
-//! A fit as tables for people, at most [`WIDTH`] columns wide.
+//! A fit as tables for people, at most 100 columns wide.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::regression::{Interval, Laws};
 use super::survival::Median;
-use super::{CellFit, Fit, Found, Half};
+use super::{CellFit, Fit, Half};
 use crate::inspect::text::short;
 
 /// Columns of a terminal that tables must fit.
@@ -21,8 +21,9 @@ pub fn text(of: &Fit) -> String {
     if of.runs_at_zero > 0 {
         line(&mut text, &format!(" ({} runs at scale 0 are set apart)", of.runs_at_zero));
     }
-    laws(&mut text, "time to solve", &of.solve);
-    if of.at_rest > 0 && of.solve.ok().is_some() {
+    let why = |name: &str| of.missing.get(name).map_or("", String::as_str);
+    laws(&mut text, "time to solve", of.solve.as_ref().ok_or(why("solve")));
+    if of.at_rest > 0 && of.solve.as_ref().is_some_and(|laws| laws.ever.is_none()) {
         let note = format!(
             "  {} runs in range are neither solved nor symmetric and hardly move: they count as still to be",
             of.at_rest
@@ -30,10 +31,10 @@ pub fn text(of: &Fit) -> String {
         line(&mut text, &note);
         line(&mut text, "  solved and may never be; if they are many, go by the time to break");
     }
-    laws(&mut text, "time to break", &of.breaks);
+    laws(&mut text, "time to break", of.breaks.as_ref().ok_or(why("break")));
     line(&mut text, "");
-    half(&mut text, "half are solved", &of.half_solved);
-    half(&mut text, "half are broken", &of.half_broken);
+    half(&mut text, "half are solved", of.half_solved.as_ref().ok_or(why("half_solved")));
+    half(&mut text, "half are broken", of.half_broken.as_ref().ok_or(why("half_broken")));
     text
 }
 
@@ -49,10 +50,10 @@ fn cells(text: &mut String, of: &Fit) {
         "scale",
         "runs",
         "solved",
-        "median steps to solve [95 %]",
+        "median steps [95 %]",
         "started sym.",
         "broke",
-        "median steps to break [95 %]",
+        "median steps [95 %]",
         "fit",
     ]);
     for cell in of.cells.iter().take(ROWS) {
@@ -71,9 +72,10 @@ fn cells(text: &mut String, of: &Fit) {
 
 fn row(cell: &CellFit) -> Vec<String> {
     let median = |median: &Median| {
-        let end = |end: Option<f64>| end.map_or_else(|| "?".to_string(), short);
+        let rough = |x: f64| short(format!("{x:.2e}").parse().unwrap_or(x));
+        let end = |end: Option<f64>| end.map_or_else(|| "?".to_string(), rough);
         match median.median {
-            Some(middle) => format!("{} [{}, {}]", short(middle), end(median.low), end(median.high)),
+            Some(middle) => format!("{} [{}, {}]", rough(middle), end(median.low), end(median.high)),
             None if median.low.is_some() => format!("- [{}, ?]", end(median.low)),
             None => "-".to_string(),
         }
@@ -94,10 +96,10 @@ fn interval(of: &Interval) -> String {
     format!("{:.3} [{:.3}, {:.3}]", of.value, of.low, of.high)
 }
 
-fn laws(text: &mut String, name: &str, of: &Found<Laws>) {
+fn laws(text: &mut String, name: &str, of: Result<&Laws, &str>) {
     let laws = match of {
-        Found::Some(laws) => laws,
-        Found::None { missing } => return line(text, &format!("\n{name}: no law: {missing}")),
+        Ok(laws) => laws,
+        Err(why) => return line(text, &format!("\n{name}: no law: {why}")),
     };
     line(
         text,
@@ -111,6 +113,11 @@ fn laws(text: &mut String, name: &str, of: &Found<Laws>) {
             laws.seeds
         ),
     );
+    if let Some(ever) = &laws.ever {
+        let note =
+            format!("  it ever happens to a share {} of the runs; the laws are of these", interval(ever));
+        line(text, &note);
+    }
     line(text, &format!("  slope of ln T against ln scale: {} (95 %, over seeds)", interval(&laws.slope)));
     for law in &laws.laws {
         let formula = match law.law {
@@ -130,10 +137,10 @@ fn laws(text: &mut String, name: &str, of: &Found<Laws>) {
     line(text, &format!("  of the three laws {} fits best, {verdict}", laws.best));
 }
 
-fn half(text: &mut String, name: &str, of: &Found<Half>) {
+fn half(text: &mut String, name: &str, of: Result<&Half, &str>) {
     match of {
-        Found::None { missing } => line(text, &format!("{name}: at no scale: {missing}")),
-        Found::Some(half) => {
+        Err(why) => line(text, &format!("{name}: at no scale, {why}")),
+        Ok(half) => {
             let end = |end: Option<f64>| end.map_or_else(|| "?".to_string(), short);
             let how = match (half.jumps, half.rises) {
                 (true, _) => "the share jumps between these two scales",

@@ -294,9 +294,9 @@ fn groups(h: &[f64], width: usize, tolerance: f64) -> Vec<usize> {
         let mut linked = vec![start];
         group[start] = count;
         while let Some(at) = linked.pop() {
-            for other in 0..width {
-                if group[other] == usize::MAX && distance(at, other) <= tolerance {
-                    group[other] = count;
+            for (other, group) in group.iter_mut().enumerate() {
+                if *group == usize::MAX && distance(at, other) <= tolerance {
+                    *group = count;
                     linked.push(other);
                 }
             }

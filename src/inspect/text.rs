@@ -1,4 +1,4 @@
-//! Snapshots as tables for people, at most [`WIDTH`] columns wide. What does not fit is cut with a note; the JSON has all.
+//! Snapshots as tables for people, at most 100 columns wide. What does not fit is cut with a note; the JSON has all.
 
 use std::fmt::Write;
 
@@ -53,14 +53,11 @@ fn block(text: &mut String, of: &Snapshot) {
     samples(text, of);
 }
 
-fn symmetry(of: &Snapshot) -> String {
-    match (of.symmetry, of.spread, of.gap, of.distinct_units) {
-        (Some(word), Some(spread), Some(gap), Some(distinct)) => {
-            let units = if distinct == 1 { "unit" } else { "units" };
-            format!("{word}: spread {}, gap {}, {distinct} distinct {units}", short(spread), short(gap))
-        }
-        (Some(_), ..) => "symmetry none: no layer of two or more units".to_string(),
-        (None, ..) => "diverged".to_string(),
+fn symmetry(of: &Snapshot) -> &'static str {
+    match of.symmetry {
+        Some("none") => "no layer of two or more units",
+        Some(word) => word,
+        None => "diverged",
     }
 }
 
@@ -69,7 +66,9 @@ fn layer_line(layer: &LayerState) -> String {
     let what = match (layer.spread, layer.gap, layer.distinct_units) {
         _ if width == 1 => "1 unit".to_string(),
         _ if layer.exact_copies => {
-            format!("{width} units, all the same bit for bit (weights in and out, bias, activations)")
+            format!(
+                "{width} units, all the same bit for bit (weights in and out, bias, activations): spread 0"
+            )
         }
         (Some(spread), Some(gap), Some(distinct)) => {
             let (spread, gap) = (short(spread), short(gap));

@@ -60,8 +60,8 @@ impl Loss {
     }
 }
 
-/// ln p of every output of one sample, from its logits, in place: p = eᶻ / Σ eᶻ, without overflow. A NaN or an infinite
-/// logit makes all of them NaN.
+/// ln p of every output of one sample, from its logits, in place: p = eᶻ / Σ eᶻ, without overflow. A NaN makes all
+/// of them NaN, +∞ all finite ones −∞.
 pub fn log_softmax(logits: &mut [f64]) {
     let first = |(at, best): (usize, f64), (i, &z): (usize, &f64)| if z > best { (i, z) } else { (at, best) };
     let (at, largest) = logits.iter().enumerate().fold((0, f64::NEG_INFINITY), first);

@@ -7,7 +7,7 @@ use super::rows::{Rows, header};
 use crate::engine::RunResult;
 use crate::measure::outcome::escaped;
 use crate::measure::statistics::wilson;
-use crate::measure::{Sketch, Symmetry};
+use crate::measure::{Score, Share, Sketch, Symmetry};
 use crate::spec::Plan;
 
 /// The file's name.
@@ -45,6 +45,9 @@ pub fn head(plan: &Plan) -> Rows {
         "stuck_copies",
         "stuck_plateau",
         "stuck_moving",
+        "loss_test_median",
+        "accuracy_mean",
+        "accuracy_test_mean",
     ];
     header(&["cell"], &plan.swept, &after)
 }
@@ -61,11 +64,40 @@ pub struct CellTally {
     solve_steps: Sketch,
     break_steps: Sketch,
     losses: Sketch,
+    losses_test: Sketch,
+    accuracy: Shares,
+    accuracy_test: Shares,
+}
+
+/// Samples classified, over runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Shares {
+    correct: u64,
+    of: u64,
+}
+
+impl Shares {
+    fn add(&mut self, share: Option<Share>) {
+        if let Some(share) = share {
+            self.correct += u64::from(share.correct);
+            self.of += u64::from(share.of);
+        }
+    }
+
+    fn merge(&mut self, other: Shares) {
+        self.correct += other.correct;
+        self.of += other.of;
+    }
+
+    /// Of runs with the same number of samples, as those of a cell, the mean of their shares.
+    fn mean(&self) -> Option<f64> {
+        mean(self.correct, self.of)
+    }
 }
 
 impl CellTally {
     /// Counts one run.
-    pub fn add(&mut self, result: &RunResult, break_step: Option<u32>) {
+    pub fn add(&mut self, result: &RunResult, break_step: Option<u32>, score: &Score) {
         self.counts.add(result);
         self.started_symmetric += u64::from(result.initial.symmetry == Symmetry::Symmetric);
         self.escaped += u64::from(escaped(result));
@@ -80,6 +112,11 @@ impl CellTally {
             return;
         }
         self.losses.add(result.last.loss);
+        if let Some(loss) = score.loss_test {
+            self.losses_test.add(loss);
+        }
+        self.accuracy.add(score.accuracy);
+        self.accuracy_test.add(score.accuracy_test);
         if let Some(units) = result.last.units {
             self.distinct_units += u64::from(units.distinct);
             self.distinct_units_runs += 1;
@@ -97,6 +134,9 @@ impl CellTally {
         self.solve_steps.merge(other.solve_steps);
         self.break_steps.merge(other.break_steps);
         self.losses.merge(other.losses);
+        self.losses_test.merge(other.losses_test);
+        self.accuracy.merge(other.accuracy);
+        self.accuracy_test.merge(other.accuracy_test);
     }
 
     /// What came of the runs counted so far.
@@ -131,6 +171,9 @@ impl CellTally {
         for count in [self.counts.stuck_copies, self.counts.stuck_plateau, self.counts.stuck_moving] {
             rows.whole(count);
         }
+        rows.maybe_float(self.losses_test.median());
+        rows.maybe_float(self.accuracy.mean());
+        rows.maybe_float(self.accuracy_test.mean());
         rows.end();
     }
 }

@@ -6,7 +6,7 @@ use super::rows::Rows;
 use super::runs::{self, Place};
 use super::traces;
 use crate::engine::RunResult;
-use crate::measure::break_step;
+use crate::measure::{Score, break_step};
 use crate::spec::Plan;
 
 /// The runs of a piece: enough that handing pieces out costs nothing, few enough that their text stays in a cache.
@@ -40,8 +40,8 @@ impl Piece {
         RUNS.min(plan.seeds.saturating_mul(CELLS)) as usize
     }
 
-    /// Of the runs from number `first` on. `measured` holds the measured steps of each program; `verified` is as
-    /// long as `results`.
+    /// Of the runs from number `first` on. `measured` holds the measured steps of each program; `verified`
+    /// and `scores` are as long as `results`.
     pub fn new(
         plan: &Plan,
         measured: &[Vec<u32>],
@@ -49,21 +49,22 @@ impl Piece {
         first: u64,
         results: &[RunResult],
         verified: &[Option<bool>],
+        scores: &[Score],
     ) -> Piece {
         let mut piece = Piece::default();
-        let mut runs = (first..).zip(results).zip(verified);
+        let mut runs = (first..).zip(results).zip(verified).zip(scores);
         for (cell, seeds) in plan.stretches(first..first + results.len() as u64) {
             let measured = &measured[plan.cells[cell].program];
             let swept = Rows::of_values(&plan.cells[cell].values);
             let mut open = OpenCell::default();
-            for (seed, ((number, result), &verified)) in seeds.clone().zip(&mut runs) {
+            for (seed, (((number, result), &verified), score)) in seeds.clone().zip(&mut runs) {
                 let place = Place { number, cell, seed, swept: &swept };
                 let break_step = break_step(result, measured);
                 if options.runs == RunsFile::Csv {
-                    runs::row(&mut piece.runs, place, result, break_step, verified);
+                    runs::row(&mut piece.runs, place, result, break_step, verified, score);
                 }
                 traces::write(&mut piece.traces, place, result, measured);
-                open.tally.add(result, break_step);
+                open.tally.add(result, break_step, score);
                 open.curve.add(result, measured);
             }
             piece.counts.merge(open.tally.counts());

@@ -103,3 +103,42 @@ fn row(fields: &[&str; 10]) -> Result<Recorded, usize> {
         steps: whole(fields, 9)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "run,cell,seed,init.scale,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,\
+                        gradient_norm_final,steps\n";
+
+    fn written(text: &str) -> Result<Vec<Recorded>, String> {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join(runs::FILE), text).unwrap();
+        read(place.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_come_back_whatever_is_swept_and_empty_fields_are_none() {
+        let rows = written(&format!(
+            "{HEAD}0,0,0,\"8,8\",solved,symmetric,broken,12,8,,1e-3,100\n1,0,1,\"8,8\",diverged,none,,,,5,,5\n"
+        ));
+        let [solved, diverged] = rows.unwrap()[..] else { panic!("two rows") };
+        assert_eq!(
+            (solved.outcome, solved.solve_step, solved.break_step),
+            (Outcome::Solved, Some(12), Some(8))
+        );
+        assert_eq!((solved.symmetry, solved.gradient_norm_final), (Some(Symmetry::Broken), Some(1e-3)));
+        assert_eq!((diverged.symmetry, diverged.gradient_norm_final, diverged.steps), (None, None, 5));
+        assert_eq!((diverged.seed, diverged.diverge_step), (1, Some(5)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let bad = written(&format!("{HEAD}0,0,0,1.0,solved,symmetric,broken,12,8,,1e-3,many\n")).unwrap_err();
+        assert!(bad.ends_with("runs.csv: line 2: steps cannot be \"many\""), "{bad}");
+        let bad = written("run,cell\n0,0\n").unwrap_err();
+        assert!(bad.ends_with("it has no column seed"), "{bad}");
+        let none = read(Path::new("no/such/place")).unwrap_err().to_string();
+        assert!(none.contains("--runs csv"), "{none}");
+    }
+}

@@ -18,6 +18,7 @@ use super::piece::Piece;
 use super::rows::Rows;
 use super::{OutputError, cells, curves, failed, params, runs, traces};
 use crate::engine::{Parameters, RunResult, measured_steps};
+use crate::measure::Score;
 use crate::spec::Plan;
 
 /// `cells.csv` while it grows.
@@ -51,6 +52,8 @@ pub struct Window {
     pub results: Vec<RunResult>,
     /// Whether another engine gave the same labels; `None` where not sampled. One a run.
     pub verified: Vec<Option<bool>>,
+    /// One a run; those of a diverged run count for nothing.
+    pub scores: Vec<Score>,
     /// With `--save-params`, shape `[run][parameter]`.
     pub parameters: Option<Parameters>,
     /// With `--verify`, what was found in this window.
@@ -186,14 +189,16 @@ impl<'p> Results<'p> {
         // Pieces are made on all cores, so many at a time.
         let length = Piece::length(self.plan);
         let block = 2 * rayon::current_num_threads() * length;
-        for (results, verified) in window.results.chunks(block).zip(window.verified.chunks(block)) {
+        let blocks = window.results.chunks(block).zip(window.verified.chunks(block));
+        for ((results, verified), scores) in blocks.zip(window.scores.chunks(block)) {
             let (plan, measured, options) = (self.plan, &self.measured, &self.manifest.options);
             let numbers = (0..results.len()).into_par_iter().step_by(length).map(|at| first + at as u64);
             let pieces: Vec<Piece> = numbers
                 .zip(results.par_chunks(length))
                 .zip(verified.par_chunks(length))
-                .map(|((first, results), verified)| {
-                    Piece::new(plan, measured, options, first, results, verified)
+                .zip(scores.par_chunks(length))
+                .map(|(((first, results), verified), scores)| {
+                    Piece::new(plan, measured, options, first, results, verified, scores)
                 })
                 .collect();
             for piece in pieces {

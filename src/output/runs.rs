@@ -2,7 +2,7 @@
 
 use super::rows::{Rows, header};
 use crate::engine::RunResult;
-use crate::measure::outcome;
+use crate::measure::{Score, Share, outcome};
 use crate::spec::Plan;
 
 /// The file's name.
@@ -27,6 +27,9 @@ pub fn head(plan: &Plan) -> Rows {
         "distinct_units",
         "steps",
         "verified",
+        "loss_test",
+        "accuracy",
+        "accuracy_test",
     ];
     header(&["run", "cell", "seed"], &plan.swept, &after)
 }
@@ -51,6 +54,7 @@ pub fn row(
     result: &RunResult,
     break_step: Option<u32>,
     verified: Option<bool>,
+    score: &Score,
 ) {
     // The end of a diverged run measures nothing.
     let last = result.diverge_step.is_none().then_some(&result.last);
@@ -85,5 +89,9 @@ pub fn row(
         Some(false) => "false",
         None => "",
     });
+    let score = last.map(|_| score);
+    rows.maybe_float(score.and_then(|score| score.loss_test));
+    rows.maybe_float(score.and_then(|score| score.accuracy).map(Share::fraction));
+    rows.maybe_float(score.and_then(|score| score.accuracy_test).map(Share::fraction));
     rows.end();
 }

@@ -84,6 +84,8 @@ pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -
     head.extend(plan.swept.iter().map(|key| short_name(key, &plan.swept)));
     let keys = head.len();
     head.extend(["runs", "broken % [95 %]", "solved % [95 %]", "asym. %", "plateau", "diverged"]);
+    let tested = cells.rows.iter().any(|row| !cells.field(row, "accuracy_test_mean").is_empty());
+    head.extend(tested.then_some("test acc. %"));
     table.set_header(head);
     for row in cells.rows.iter().take(SHOWN) {
         let field = |column: &str| cells.field(row, column);
@@ -102,6 +104,7 @@ pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -
         line.push(percent(field("fraction_asymmetric")));
         line.push(field("stuck_plateau").into());
         line.push(field("diverged").into());
+        line.extend(tested.then(|| percent(field("accuracy_test_mean"))));
         table.add_row(line);
     }
     for column in table.column_iter_mut().skip(keys) {

@@ -27,14 +27,14 @@ pub fn from_resolved(resolved: &Json) -> Result<Plan, SpecError> {
             Json::Object(keys) => {
                 for (leaf, value) in keys {
                     match value {
+                        // Says what files held, for the hash.
+                        _ if leaf == "content" => {}
                         // init.value.N
                         Json::Object(entries) => {
                             for (entry, value) in entries {
                                 fix(&mut given, &format!("{table}.{leaf}.{entry}"), value)?;
                             }
                         }
-                        // Says what files held, for the hash.
-                        _ if leaf == "content" => {}
                         _ => fix(&mut given, &format!("{table}.{leaf}"), value)?,
                     }
                 }
@@ -103,6 +103,22 @@ mod tests {
              value.3 = 0.25\n[sweep]\n\"init.value.0\" = \"lin:-1:1:5\"\n",
             "slice",
         );
+    }
+
+    #[test]
+    fn tasks_come_back_and_their_files_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a,b,y\n1,2,u\n3,4,v\n5,6,u\n").unwrap();
+        let text = format!(
+            "name = \"t\"\n[task]\ndataset = \"csv\"\npath = '{}'\ntarget_columns = [\"y\"]\ntest = 0.4\nteacher = [3, 2]\n\
+             singular_values = [2, 1]\n",
+            path.display()
+        );
+        there_and_back(&text, "t");
+        let (plan, _) = parse(&text, "t", &Overrides::default()).unwrap();
+        std::fs::write(&path, "a,b,y\n1,2,u\n3,4,v\n5,7,u\n").unwrap();
+        assert_ne!(from_resolved(&plan.resolved).unwrap().hash(), plan.hash());
     }
 
     #[test]

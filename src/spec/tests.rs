@@ -8,6 +8,11 @@ use super::*;
 use crate::engine::Criterion;
 use crate::net::{Activation, Optimizer};
 
+/// What `task.dataset` takes.
+const DATASETS: &str = "one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"x1-and-not-x2\", \"parity\", \"multiplexer\", \
+                        \"encoder\", \"spirals\", \"circles\", \"moons\", \"iris\", \"teacher\", \"linear\", \"random\", \
+                        \"csv\", \"npy\"";
+
 const XOR: &str = "[task]\ndataset = \"xor\"\n";
 
 fn none() -> Overrides {
@@ -337,7 +342,7 @@ fn the_resolved_spec_is_in_the_order_of_the_documentation() {
         ..set(&["criteria.solved_loss=1e-7", "train.steps=5"])
     };
     let (plan, _) = plan_with("", &overrides);
-    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"samples":272,"features":16,"outputs":1,"seed":0,"inputs":"01","targets":"01"},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none","scale_hidden":1.0,"scale_output":1.0},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"lr_hidden":1.0,"lr_output":1.0,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"noise":{"dropout":0.0,"gradient":0.0,"input":0.0,"mask":0.0},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
+    insta::assert_snapshot!(plan.resolved, @r#"{"name":"x","task":{"dataset":"xor","bits":3,"features":16,"outputs":1,"seed":0,"noise":0.0,"teacher":[2],"teacher_activation":"erf","singular_values":[1.0],"target_columns":1,"classes":"auto","inputs":"01","targets":"01","standardize":false,"test":0.0},"net":{"activation":"logistic","output":"logistic","readout":"trained","bias":true,"skip":false},"init":{"base":"zero","base_value":0.5,"noise":"uniform","gain":"none","scale_hidden":1.0,"scale_output":1.0},"train":{"loss":"mse","optimizer":"sgd","lr":0.5,"lr_hidden":1.0,"lr_output":1.0,"momentum":0.9,"beta1":0.9,"beta2":0.999,"rho":0.9,"epsilon":1e-8,"weight_decay":0.0,"batch":"full","steps":5,"stop":"never"},"noise":{"dropout":0.0,"gradient":0.0,"input":0.0,"mask":0.0},"criteria":{"solved_tolerance":0.4,"solved_loss":1e-7,"symmetry_tolerance":0.1},"sweep":{"net.hidden":["none","8x8"],"init.scale":[0.0,0.1]},"runs":{"seeds":1000,"seed":0}}"#);
     let (plan, _) = plan_with("", &set(&["net.hidden=8x4"]));
     assert_eq!(plan.resolved["net"]["hidden"], serde_json::json!([8, 4]));
 }
@@ -483,8 +488,7 @@ fn unknown_names_are_met_with_the_nearest() {
     );
     assert_eq!(
         error("[task]\ndataset = \"xro\"\n"),
-        "task.dataset (line 2 of x.toml): expected one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\", \"random\", \
-         found \"xro\"; did you mean xor?"
+        format!("task.dataset (line 2 of x.toml): expected {DATASETS}, found \"xro\"; did you mean xor?")
     );
     assert!(
         xor_error("[net]\nactivation = \"sigmoid\"\n").ends_with("found \"sigmoid\"; did you mean logistic?")
@@ -585,13 +589,175 @@ fn wrong_types_and_values_are_refused() {
     assert_eq!(error("[[train]]\nlr = 1\n"), "train (line 1 of x.toml): expected a table, found [a table]");
 }
 
+/// The words that the documentation gives each key, read from the comments of its example.
+fn documented_words() -> Vec<(String, Vec<String>)> {
+    let (mut table, mut words) = (String::new(), Vec::new());
+    for line in DOCUMENTED.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            table = name.to_string();
+        }
+        let Some((key, comment)) =
+            line.split_once(" = ").and_then(|(key, rest)| Some((key, rest.split_once('#')?.1)))
+        else {
+            continue;
+        };
+        // What stands in brackets explains.
+        let outside: String =
+            comment.split('(').map(|part| part.split_once(')').map_or(part, |(_, after)| after)).collect();
+        let alternatives = outside.replace("\" or \"", "\" | \"");
+        // A word is the first in quotes, or the first that no colon follows.
+        let word = |text: &str| match text.split('"').nth(1) {
+            Some(quoted) => quoted.to_string(),
+            None => text.split_whitespace().find(|word| !word.ends_with(':')).unwrap_or_default().to_string(),
+        };
+        let alternatives: Vec<String> = match alternatives.contains(" | ") {
+            true => alternatives.split(" | ").map(word).filter(|word| word != "…" && word != "a").collect(),
+            false => continue,
+        };
+        words.push((format!("{table}.{key}"), alternatives));
+    }
+    words
+}
+
 #[test]
-fn what_is_not_built_yet_is_told_from_what_is_unknown() {
+fn every_word_of_the_documentation_and_of_the_keys_makes_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    std::fs::write(path("a.csv"), "a,b,y\n1,2,u\n3,4,v\n").unwrap();
+    let mut npy =
+        b"\x93NUMPY\x01\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }".to_vec();
+    npy.resize(127, b' ');
+    npy.push(b'\n');
+    npy.extend([1f32, 2.0].iter().flat_map(|x| x.to_le_bytes()));
+    std::fs::write(path("a.npy"), npy).unwrap();
+    let reads = |key: &str, word: &str| {
+        // What has to go with it.
+        let with: Vec<String> = match (key, word) {
+            ("task.dataset", "csv" | "npy") => vec![format!("task.path={}", path(&format!("a.{word}")))],
+            ("net.output", "softmax") => vec!["train.loss=cross-entropy".into(), "task.dataset=iris".into()],
+            ("train.loss", "cross-entropy") => vec!["net.output=softmax".into(), "task.dataset=iris".into()],
+            _ => Vec::new(),
+        };
+        let flags: Vec<String> = with.into_iter().chain([format!("{key}={word}")]).collect();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        match parse(XOR, "x.toml", &set(&flags)) {
+            Ok((plan, _)) => assert!(!plan.cells.is_empty()),
+            Err(error) => panic!("{key} = {word}: {error}"),
+        }
+    };
+    let documented = documented_words();
+    for (key, words) in &documented {
+        words.iter().for_each(|word| reads(key, word));
+    }
+    let count =
+        |key: &str| documented.iter().find(|(name, _)| name == key).map_or(0, |(_, words)| words.len());
+    let counts = [
+        ("task.dataset", 7),
+        ("task.inputs", 2),
+        ("net.activation", 12),
+        ("net.readout", 2),
+        ("init.base", 3),
+        ("init.noise", 2),
+        ("init.gain", 4),
+        ("train.loss", 3),
+        ("train.optimizer", 5),
+        ("train.stop", 2),
+    ];
+    for (key, words) in counts {
+        assert_eq!(count(key), words, "{key}: {documented:?}");
+    }
+    for key in key::KEYS {
+        if let key::Kind::Word { words } = key.kind {
+            words.iter().for_each(|word| reads(key.name, word));
+        }
+    }
+    // Every key of the documentation, be it set or swept.
+    let (plan, _) = parse(DOCUMENTED, "spec.toml", &none()).unwrap();
+    for (table, keys) in plan.resolved.as_object().unwrap() {
+        for (key, value) in keys.as_object().into_iter().flatten().filter(|_| table != "sweep") {
+            assert!(set_reads(&format!("{table}.{key}"), value), "{table}.{key}");
+        }
+    }
+}
+
+/// Whether a key takes its own resolved value back.
+fn set_reads(key: &str, value: &serde_json::Value) -> bool {
+    parse(XOR, "x.toml", &set(&[&format!("{key}={value}")])).is_ok()
+}
+
+#[test]
+fn files_are_part_of_what_a_plan_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv").to_str().unwrap().to_string();
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    let plan = |flags: &[&str]| {
+        let path = format!("task.path={path}");
+        parse(XOR, "x.toml", &set(&[&["task.dataset=csv", &path], flags].concat())).map(|(plan, _)| plan)
+    };
+    write("a,b,y\n1,2,0\n3,4,1\n5,6,1\n");
+    let first = plan(&[]).unwrap();
+    let content = &first.resolved["task"]["content"][&path];
+    assert_eq!(content.as_str().unwrap(), blake3::hash(&std::fs::read(&path).unwrap()).to_hex().as_str());
+    assert_eq!(first.programs[0].shape.to_string(), "2-2-1");
+    assert_eq!(first.hash(), plan(&[]).unwrap().hash());
+    let held_out = plan(&["task.test=0.4"]).unwrap();
+    let samples =
+        |plan: &Plan| (plan.programs[0].data.samples(), plan.programs[0].test.as_ref().unwrap().samples());
+    assert_eq!(samples(&held_out), (2, 1));
+    let named = plan(&["task.target_columns=[\"a\", \"y\"]"]).unwrap();
+    assert_eq!(named.programs[0].shape.to_string(), "1-2-2");
+    assert_eq!(named.resolved["task"]["target_columns"], serde_json::json!(["a", "y"]));
+    let wrong = |flags: &[&str]| plan(flags).unwrap_err().to_string().replace(&path, "a.csv");
+    assert_eq!(
+        wrong(&["task.target_columns=x"]),
+        "task.target_columns (--set): a.csv has no column \"x\"; did you mean a?"
+    );
+    write("a,b,y\n1,2,0\n3,4,1\n5,6,2\n");
+    let changed = plan(&[]).unwrap();
+    assert_ne!(changed.hash(), first.hash());
+    assert!(changed.differences(&first.resolved)[0].starts_with("task.content: {"));
+    write("a,b,y\n1,2,0\n3,x,1\n");
+    assert_eq!(
+        wrong(&[]),
+        "task.path (--set): a.csv, line 3, column 2 (\"b\"): expected a number, found \"x\""
+    );
+    assert_eq!(
+        xor_error("test = \"a.csv\"\n"),
+        "task.test (line 3 of x.toml): expected a fraction, found \"a.csv\"; only task.dataset = \"csv\" and \"npy\" can \
+         hold out a file"
+    );
+    assert_eq!(
+        xor_error("test = 1\n"),
+        "task.test (line 3 of x.toml): expected a number from 0 to under 1, or the path of a file, found 1"
+    );
     assert_eq!(
         error("[task]\ndataset = \"csv\"\n"),
-        "task.dataset (line 2 of x.toml): \"csv\" is not yet supported; use one of \"and\", \"or\", \"nand\", \"xor\", \
-         \"xnor\", \"parity\", \"random\""
+        "task.path: missing; task.dataset = \"csv\" reads a file"
     );
+    assert_eq!(
+        flag_error(&set(&["task.dataset=multiplexer", "task.bits=4"])),
+        "task.bits (--set): a multiplexer has 3, 6 or 11 bits (k address bits and 2^k data bits), found 4"
+    );
+    assert!(flag_error(&set(&["task.dataset=two-spirals"])).ends_with("did you mean spirals?"));
+    assert!(
+        flag_error(&set(&["task.singular_values=[1,-1]"]))
+            .contains("expected a list of numbers from 0 to 3.4e38")
+    );
+}
+
+#[test]
+fn cells_that_use_the_same_task_share_its_data() {
+    let overrides = sweep(&["task.dataset=xor,moons", "task.samples=10,20", "train.lr=1,2"]);
+    let (plan, warnings) = plan_with("", &overrides);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(
+        (plan.cells.len(), plan.programs.len()),
+        (8, 3),
+        "xor has four samples, whatever is asked for"
+    );
+    let (plan, _) = plan_with("", &sweep(&["task.seed=1,2", "task.test=0,0.25"]));
+    let parts: Vec<_> = plan.programs.iter().map(|p| (p.data.samples(), p.test.is_some())).collect();
+    assert_eq!(parts, [(4, false), (3, true), (3, true)]);
 }
 
 /// A cell of each says so in its program and settings.
@@ -632,13 +798,21 @@ fn minibatches_noise_and_given_points() {
 
 #[test]
 fn softmax_and_cross_entropy_go_together() {
-    let (plan, _) = plan_with("[net]\noutput = \"softmax\"\n[train]\nloss = \"cross-entropy\"\n", &none());
+    let text = "[net]\noutput = \"softmax\"\n[train]\nloss = \"cross-entropy\"\n";
+    let (plan, _) = plan_with(text, &set(&["task.dataset=encoder"]));
     assert_eq!(plan.programs[0].loss, crate::net::Loss::CrossEntropy);
     assert_eq!(plan.programs[0].shape.output, Activation::Linear);
     assert_eq!(plan.resolved["net"]["output"], "softmax");
     for text in ["[net]\noutput = \"softmax\"\n", "[train]\nloss = \"cross-entropy\"\n"] {
         assert!(xor_error(text).contains("go together only"));
     }
+    assert_eq!(
+        xor_error(text),
+        "train.loss (line 6 of x.toml): \"cross-entropy\" needs targets that are probabilities, none negative and of the \
+         sum 1, but task.dataset = \"xor\" has [0]; it is for one-hot classes with task.targets = \"01\", others have \"mse\""
+    );
+    let signs = parse(&format!("{XOR}{text}"), "x.toml", &set(&["task.dataset=iris", "task.targets=pm1"]));
+    assert!(signs.unwrap_err().to_string().contains("task.dataset = \"iris\" has [1, -1, -1]; "));
 }
 
 #[test]
@@ -658,7 +832,7 @@ fn toml_must_be_toml() {
 
 #[test]
 fn a_data_set_is_needed() {
-    let message = "task.dataset: missing; every spec needs it: one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"parity\", \"random\"";
+    let message = format!("task.dataset: missing; every spec needs it: {DATASETS}");
     assert_eq!(error(""), message);
     assert_eq!(error("[task]\nbits = 3\n"), message);
 }
@@ -755,7 +929,7 @@ fn keys_that_no_cell_uses_are_warned_of() {
     assert_eq!(warnings(&["train.momentum=0.5", "train.optimizer=momentum"]), [""; 0]);
     assert_eq!(
         warnings(&["task.bits=4"]),
-        ["task.bits (--set): no cell uses it; only task.dataset = \"parity\" does"]
+        ["task.bits (--set): no cell uses it; only task.dataset = \"parity\" and \"multiplexer\" do"]
     );
     assert_eq!(warnings(&["task.bits=4", "task.dataset=parity"]), [""; 0]);
     assert_eq!(
@@ -784,8 +958,8 @@ fn keys_that_no_cell_uses_are_warned_of() {
     assert_eq!(
         warnings(&["task.path=a.csv", "task.target_columns=2"]),
         [
-            "task.path (--set): no cell uses it; only task.dataset = \"csv\" does, which is not yet supported",
-            "task.target_columns (--set): no cell uses it; only task.dataset = \"csv\" does, which is not yet supported"
+            "task.path (--set): no cell uses it; only task.dataset = \"csv\" and \"npy\" do",
+            "task.target_columns (--set): no cell uses it; only task.dataset = \"csv\" and \"npy\" do"
         ]
     );
     // A swept key counts as given, and one cell that uses it is enough.
@@ -852,15 +1026,15 @@ fn keys_of_other_tasks_are_warned_of() {
     assert_eq!(
         warned(&["task.dataset=random", "net.output=tanh", "task.inputs=pm1", "task.bits=2"]),
         [
-            "task.bits (--set): no cell uses it; only task.dataset = \"parity\" does",
-            "task.inputs (--set): no cell uses it; only boolean functions do, task.dataset = \"random\" has numbers"
+            "task.bits (--set): no cell uses it; only task.dataset = \"parity\" and \"multiplexer\" do",
+            "task.inputs (--set): no cell uses it; only boolean functions and task.dataset = \"encoder\" do, others have numbers"
         ]
     );
     assert_eq!(
         warned(&["task.samples=9", "task.seed=1"]),
         [
-            "task.samples (--set): no cell uses it; only task.dataset = \"random\" does",
-            "task.seed (--set): no cell uses it; only task.dataset = \"random\" does"
+            "task.samples (--set): no cell uses it; only task.dataset = \"spirals\", \"circles\", \"moons\", \"teacher\", \"linear\" and \"random\" do",
+            "task.seed (--set): no cell uses it; only random tasks and a fraction in task.test do"
         ]
     );
     assert_eq!(
@@ -908,11 +1082,10 @@ fn presets_are_valid_named_after_themselves_and_documented() {
 #[test]
 fn sources_are_presets_or_files() {
     let fails = |source: &str| load(source, &none()).unwrap_err().to_string();
-    assert_eq!(
-        fails("xor-scal"),
-        "xor-scal: neither a preset (xor-scale, xor-copies, parity) nor a file; did you mean xor-scale?"
-    );
-    assert_eq!(fails("zzz"), "zzz: neither a preset (xor-scale, xor-copies, parity) nor a file");
+    let names: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
+    let neither = format!("neither a preset ({}) nor a file", names.join(", "));
+    assert_eq!(fails("xor-scal"), format!("xor-scal: {neither}; did you mean xor-scale?"));
+    assert_eq!(fails("zzz"), format!("zzz: {neither}"));
     assert!(fails("no-such-file.toml").starts_with("cannot read no-such-file.toml: "));
     assert!(fails("no/such").starts_with("cannot read no/such: "));
 

@@ -12,11 +12,13 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use crate::engine::{
     Batch, Engine, EngineError, Measured, Parameters, Placement, Program, Run, RunResult, Start, Trained,
     Watch, measured_steps,
 };
-use crate::measure::Symmetry;
+use crate::measure::{Score, Scorer, Symmetry};
 use crate::output::{Options, OutputError, Results, Window};
 use crate::spec::Plan;
 
@@ -105,8 +107,12 @@ pub fn limits(plan: &Plan, placements: &[Placement], options: &Options) -> Limit
         // Where a cell is larger than a window, a window may be traced through and through.
         let cell = plan.seeds.min(WINDOW_RUNS);
         let traces = measured * (options.trace.min(cell) * size_of::<Measured>() as u64).div_ceil(cell);
-        let parameters = if options.save_params { program.shape.parameters() } else { 0 };
-        let fixed = size_of::<Run>() + size_of::<RunResult>() + 2 * parameters * size_of::<f32>();
+        let kept = options.save_params || Scorer::has_scores(program);
+        let parameters = if kept { program.shape.parameters() } else { 0 };
+        let fixed = size_of::<Run>()
+            + size_of::<RunResult>()
+            + size_of::<Score>()
+            + 2 * parameters * size_of::<f32>();
         fixed as u64 + measured * size_of::<Symmetry>() as u64 + traces
     };
     let bytes = plan.programs.iter().map(bytes_per_run).max().unwrap_or(1);
@@ -194,7 +200,8 @@ impl Sweep<'_> {
             let runs = seeds.map(|seed| Run { traced: seed < options.trace, ..cell.run(seed) });
             groups[cell.program].extend(runs);
         }
-        let (mut results, mut initial, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut results, mut scores) = (Vec::new(), Vec::new());
+        let (mut initial, mut last) = (Vec::new(), Vec::new());
         let started = Instant::now();
         for (program, runs) in plan.programs.iter().zip(&groups) {
             let trained = if runs.is_empty() {
@@ -202,17 +209,25 @@ impl Sweep<'_> {
             } else {
                 self.train_batch(engine, program, runs)?
             };
+            scores.push(match &trained.parameters {
+                Some(kept) => score(program, &trained.runs, &kept.last),
+                None => vec![Score::default(); trained.runs.len()],
+            });
             results.push(trained.runs);
-            if let Some(kept) = trained.parameters {
-                initial.push(kept.initial);
-                last.push(kept.last);
-            } else {
-                initial.push(Vec::new());
-                last.push(Vec::new());
+            match trained.parameters.filter(|_| options.save_params) {
+                Some(kept) => {
+                    initial.push(kept.initial);
+                    last.push(kept.last);
+                }
+                None => {
+                    initial.push(Vec::new());
+                    last.push(Vec::new());
+                }
             }
         }
         let training_seconds = started.elapsed().as_secs_f64();
         let results = self.in_order(&window, results, 1);
+        let scores = self.in_order(&window, scores, 1);
         self.check(&window, &results)?;
         let width = plan.programs[0].shape.parameters();
         let parameters = options.save_params.then(|| Parameters {
@@ -223,20 +238,22 @@ impl Sweep<'_> {
             first: window.start,
             verified: vec![None; results.len()],
             results,
+            scores,
             parameters,
             verification: None,
             training_seconds,
         })
     }
 
-    /// Trains runs of one program. There are as many results and parameters as there must be.
+    /// Trains runs of one program, and keeps their parameters where they are saved or scored. There are as many results and
+    /// parameters as there must be.
     fn train_batch(
         &self,
         engine: &mut dyn Engine,
         program: &Program,
         runs: &[Run],
     ) -> Result<Trained, EngineError> {
-        let (start, keep) = (Start::Drawn, self.options.save_params);
+        let (start, keep) = (Start::Drawn, self.options.save_params || Scorer::has_scores(program));
         let trained = engine.train(&Batch { program, runs, start, keep_parameters: keep }, self.watch)?;
         if trained.runs.len() != runs.len() {
             return Err(impossible(&format!("{} results for {} runs", trained.runs.len(), runs.len())));
@@ -276,6 +293,25 @@ impl Sweep<'_> {
         }
         Ok(())
     }
+}
+
+/// The scores of runs with these final parameters, on all cores. A diverged run has none.
+pub(crate) fn score(program: &Program, results: &[RunResult], last: &[f32]) -> Vec<Score> {
+    /// Runs that share the room of a scorer.
+    const RUNS: usize = 1 << 10;
+    let Some(scorer) = Scorer::new(program) else { return vec![Score::default(); results.len()] };
+    let width = program.shape.parameters();
+    let score_some = |(results, last): (&[RunResult], &[f32])| -> Vec<Score> {
+        let mut scorer = scorer.clone();
+        let runs = results.iter().zip(last.chunks(width));
+        runs.map(|(result, last)| match result.diverge_step {
+            None => scorer.score(last),
+            Some(_) => Score::default(),
+        })
+        .collect()
+    };
+    let parts = results.par_chunks(RUNS).zip(last.par_chunks(RUNS * width));
+    parts.flat_map_iter(score_some).collect()
 }
 
 fn impossible(what: &str) -> EngineError {

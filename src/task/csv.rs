@@ -1,7 +1,7 @@
 //! Samples from a CSV file: a header row, then a row a sample.
 
 use super::Settings;
-use super::table::{Fields, Problem, Table, field};
+use super::table::{Fields, Problem, Table, field, on_one_line, quoted};
 
 /// Reads the text of a file; `file` is what messages call it.
 pub(super) fn read(file: &str, bytes: &[u8], settings: &Settings) -> Result<Table, Problem> {
@@ -97,7 +97,7 @@ fn names(file: &str, line: u64, header: &csv::StringRecord) -> Result<Vec<String
 fn number(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         _ if text.is_empty() => Err("expected a number, found nothing".to_string()),
-        Err(_) => Err(format!("expected a number, found \"{}\"", text.escape_debug())),
+        Err(_) => Err(format!("expected a number, found {}", quoted(text))),
         Ok(number) if !(number as f32).is_finite() => {
             Err(format!("expected a finite number up to 3.4e38, found \"{text}\""))
         }
@@ -117,7 +117,7 @@ fn target(rows: &[csv::StringRecord], column: usize, one_hot: bool) -> Result<Fi
     match fields().find(|(_, text)| is_number(text) != first) {
         Some((row, text)) if !one_hot => {
             let (expected, found) = if first {
-                ("a number", format!("\"{}\"", text.escape_debug()))
+                ("a number", quoted(text))
             } else {
                 ("the name of a class", format!("the number {text}"))
             };
@@ -142,7 +142,7 @@ pub(super) fn check_header(table: &Table, trained: &Table) -> Result<(), String>
     if table.names == trained.names {
         return Ok(());
     }
-    let (found, wanted) = (table.names.join(","), trained.names.join(","));
+    let [found, wanted] = [table, trained].map(|table| on_one_line(&table.names.join(",")));
     Err(format!("{}, line 1: expected the columns of {}, {wanted}; found {found}", table.file, trained.file))
 }
 

@@ -238,7 +238,8 @@ impl Dataset {
         } else {
             if let Test::File(path) = &settings.test {
                 let message = format!(
-                    "expected a fraction, found \"{path}\"; only task.dataset = \"csv\" and \"npy\" can hold out a file"
+                    "expected a fraction, found {}; only task.dataset = \"csv\" and \"npy\" can hold out a file",
+                    table::quoted(path)
                 );
                 return Err(("task.test", message));
             }
@@ -298,7 +299,7 @@ impl Dataset {
         files: &mut BTreeMap<String, String>,
     ) -> Result<(Data, Option<Data>), Fault> {
         let mut table = |key: &'static str, path: &str| -> Result<Table, Fault> {
-            let file: String = path.escape_debug().collect();
+            let file = table::on_one_line(path);
             let bytes = std::fs::read(path).map_err(|error| (key, format!("cannot read {file}: {error}")))?;
             files.insert(path.to_string(), blake3::hash(&bytes).to_hex().to_string());
             let read = if self == Dataset::Csv { csv::read } else { npy::read };

@@ -102,8 +102,8 @@ mod tests {
     fn the_spirals_of_lang_and_witbrock() {
         let data = Data::spirals(scatter(194, 0.0, 0));
         assert_eq!((data.samples(), data.y.iter().filter(|&&y| y == 1.0).count()), (194, 97));
-        // Rows of the published list: the first, i = 1, i = 8 (a right angle), the last.
-        for (i, point) in [(0, [0.0, 6.5]), (1, [1.25587, 6.31373]), (8, [6.0, 0.0]), (96, [0.0, 0.5])] {
+        // Each point is turned by 1/32 of a circle, and nearer by 1/16: after a right angle the radius is 6.
+        for (i, point) in [(0, [0.0, 6.5]), (1, [1.255_894, 6.313_805]), (8, [6.0, 0.0]), (96, [0.0, 0.5])] {
             assert!(distance(&data.x[4 * i..], point) < 1e-5, "{i}: {:?}", &data.x[4 * i..4 * i + 2]);
             assert_eq!((data.y[2 * i], data.y[2 * i + 1]), (1.0, 0.0));
         }

@@ -52,7 +52,7 @@ impl Columns {
                 for name in wanted {
                     match names.iter().position(|other| other == name) {
                         Some(column) if columns.contains(&column) => {
-                            return Err(Problem::Columns(format!("\"{name}\" is named twice")));
+                            return Err(Problem::Columns(format!("{} is named twice", quoted(name))));
                         }
                         Some(column) => columns.push(column),
                         None => return Err(Problem::Columns(no_column(file, name, names))),
@@ -75,8 +75,8 @@ fn no_column(file: &str, name: &str, names: &[String]) -> String {
     }
     let distance = |other: &&String| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
     let near = names.iter().min_by_key(distance).filter(|other| distance(other) <= (name.len() / 3).max(1));
-    let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    format!("{file} has no column \"{name}\"{hint}")
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean {}?", on_one_line(near)));
+    format!("{file} has no column {}{hint}", quoted(name))
 }
 
 /// What is wrong with a file.
@@ -113,14 +113,15 @@ impl Table {
                     let mut distinct = names.clone();
                     distinct.sort_unstable();
                     distinct.dedup();
-                    let first = format!("\"{}\"", distinct[0]);
+                    let first = quoted(&distinct[0]);
                     (Classes::Names(distinct), first)
                 }
             };
             if classes.count() > 1 {
                 return Ok(classes);
             }
-            let name = self.names.get(*column).map_or_else(String::new, |name| format!(" (\"{name}\")"));
+            let name =
+                self.names.get(*column).map_or_else(String::new, |name| format!(" ({})", quoted(name)));
             let number = if self.names.is_empty() { *column } else { column + 1 };
             Err(format!(
                 "{}, column {number}{name}: expected two classes or more, found only {first}",
@@ -147,11 +148,10 @@ impl Table {
                         format!("{:?}", numbers[sample]),
                         classes.iter().position(|&class| class == numbers[sample]),
                     ),
-                    (Fields::Names(names), Classes::Names(classes)) => (
-                        format!("\"{}\"", names[sample]),
-                        classes.iter().position(|class| *class == names[sample]),
-                    ),
-                    (Fields::Names(names), _) => (format!("\"{}\"", names[sample]), None),
+                    (Fields::Names(names), Classes::Names(classes)) => {
+                        (quoted(&names[sample]), classes.iter().position(|class| *class == names[sample]))
+                    }
+                    (Fields::Names(names), _) => (quoted(&names[sample]), None),
                     (Fields::Numbers(numbers), _) => (format!("{:?}", numbers[sample]), None),
                 };
                 let Some(class) = class else {
@@ -188,14 +188,25 @@ impl Classes {
             Classes::Numbers(classes) => {
                 list(classes.iter().take(6).map(|class| format!("{class:?}")).collect())
             }
-            Classes::Names(classes) => {
-                list(classes.iter().take(6).map(|class| format!("\"{class}\"")).collect())
-            }
+            Classes::Names(classes) => list(classes.iter().take(6).map(|class| quoted(class)).collect()),
         }
     }
 }
 
+/// A text as a message shows it: on one line, in quotes, cut after 60 characters.
+pub(super) fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("\"{}{more}\"", on_one_line(&short))
+}
+
+/// All of a text with its control characters escaped.
+pub(super) fn on_one_line(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// How a message names a field of a text file; `column` counts from 0, what is shown from 1.
 pub(super) fn field(file: &str, line: u64, column: usize, name: &str) -> String {
-    format!("{file}, line {line}, column {} (\"{name}\")", column + 1)
+    format!("{file}, line {line}, column {} ({})", column + 1, quoted(name))
 }

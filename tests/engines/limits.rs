@@ -23,7 +23,8 @@ fn default_limits_change_no_result() {
     for plan in [two_programs(), wide()] {
         let want = files(&plan, &mut offered);
         assert_eq!(differing(&files(&plan, &mut default), &want), [""; 0]);
-        let twin = symbreak::spec::Plan { master: plan.master + 1, ..plan };
+        let mut twin = plan;
+        twin.cells.iter_mut().for_each(|cell| cell.settings.master += 1);
         assert!(!differing(&files(&twin, &mut default), &want).is_empty(), "the perturbed twin passed");
     }
     let program = looped(20);

@@ -7,7 +7,7 @@ use symbreak::task::Boolean;
 use symbreak::verify::compare::Comparison;
 use symbreak::verify::nets;
 
-use super::subject::{looped, reference, single_precision, train};
+use super::subject::{cpu, looped, reference, single_precision, train};
 
 /// Loss, error, gradient norm and spread at every measured step, of clean networks on the whole task: within 2e-4 of
 /// max(1, value). The twin's reference has other connections missing.
@@ -100,4 +100,25 @@ fn criterion_and_divergence_are_looked_at_when_an_epoch_ends() {
             assert!(alike(lr / 10.0) < 15, "{on}, {activation}: the perturbed twin passed");
         }
     }
+}
+
+/// What an optimizer keeps takes room, and random numbers take time, so that fewer runs make a batch.
+#[test]
+fn a_placement_knows_of_slots_and_of_second_passes() {
+    let engine = cpu();
+    let place = |program: &Program| engine.placement(program).expect("a placement");
+    let plain = looped(2000);
+    let adam = place(&Program { optimizer: Optimizer::Adam, ..plain.clone() });
+    assert_eq!(
+        adam.bytes_per_run - place(&plain).bytes_per_run,
+        2 * 4 * plain.shape.parameters() as u64,
+        "two slots of four bytes"
+    );
+    let none = NoiseKinds::default();
+    for noise in [NoiseKinds { dropout: true, ..none }, NoiseKinds { gradient: true, ..none }] {
+        let noisy = place(&Program { noise, ..plain.clone() });
+        assert!(noisy.runs_per_batch < place(&plain).runs_per_batch, "{noise:?}: {noisy:?}");
+    }
+    let online = place(&Program { batch: Some(1), ..plain.clone() });
+    assert!(online.runs_per_batch > place(&plain).runs_per_batch, "{online:?}");
 }

@@ -1,6 +1,11 @@
 //! The random numbers of training, for all lanes at once. Mirrors `net/noise.rs`, by whose functions they are computed:
 //! the same bits as everywhere.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops of fixed length over several arrays at once, to be unrolled"
+)]
+
 use super::lanes::{Lanes, MAX_LANES};
 use crate::engine::Run;
 use crate::net::init;

@@ -683,8 +683,11 @@ mod tests {
 
     const OUTPUTS: usize = 5;
 
-    /// ln p and p of samples `[sample][output]`, whose number is a multiple of that of a tile of 32 lanes.
-    fn softmax<V: Lanes>(samples: &[[f32; OUTPUTS]]) -> (Vec<[f32; OUTPUTS]>, Vec<[f32; OUTPUTS]>) {
+    /// `[sample][output]`
+    type Samples = Vec<[f32; OUTPUTS]>;
+
+    /// ln p and p of samples, whose number is a multiple of that of a tile of 32 lanes.
+    fn softmax<V: Lanes>(samples: &[[f32; OUTPUTS]]) -> (Samples, Samples) {
         let (mut logs, mut shares) = (samples.to_vec(), samples.to_vec());
         for first in (0..samples.len()).step_by(TILE * V::LANES) {
             let mut rows = [[V::splat(0.0); TILE]; OUTPUTS];
@@ -712,9 +715,7 @@ mod tests {
     }
 
     /// What each instruction set of this processor makes of it.
-    fn everywhere(
-        samples: &[[f32; OUTPUTS]],
-    ) -> Vec<(&'static str, Vec<[f32; OUTPUTS]>, Vec<[f32; OUTPUTS]>)> {
+    fn everywhere(samples: &[[f32; OUTPUTS]]) -> Vec<(&'static str, Samples, Samples)> {
         let of = |name, (logs, shares)| (name, logs, shares);
         let mut results = vec![of("portable", softmax::<Portable>(samples))];
         #[cfg(target_arch = "x86_64")]
@@ -746,7 +747,7 @@ mod tests {
     fn softmax_is_within_its_bound() {
         let logit = |i: usize, scale: f32| scale * uniform(words(5, 0, Stream::Noise, i as u32)[0]);
         let sample = |s: usize| std::array::from_fn(|o| logit(s * OUTPUTS + o, [1.0, 8.0, 40.0][s % 3]));
-        let samples: Vec<[f32; OUTPUTS]> = (0..128 * 90).map(sample).collect();
+        let samples: Samples = (0..128 * 90).map(sample).collect();
         for (on, logs, shares) in everywhere(&samples) {
             let worst = |off: f64| {
                 let mut worst = 0f64;

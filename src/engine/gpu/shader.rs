@@ -652,12 +652,17 @@ mod tests {
                     loss => (loss, plain.shape.output),
                 };
                 programs.push(Program {
-                    shape: Shape { output, skip: at % 3 == 0, bias: at % 7 > 0, ..plain.shape.clone() },
+                    shape: Shape {
+                        output,
+                        skip: at.is_multiple_of(3),
+                        bias: !at.is_multiple_of(7),
+                        ..plain.shape.clone()
+                    },
                     optimizer: Optimizer::ALL[at % Optimizer::ALL.len()],
                     noise,
                     batch: [None, Some(1), Some(2), Some(3)][at / 16],
                     loss,
-                    stop_when_solved: at % 5 == 0,
+                    stop_when_solved: at.is_multiple_of(5),
                     ..plain.clone()
                 });
             }

@@ -15,6 +15,7 @@ use super::*;
 use crate::net::philox;
 pub use nudge::Disturbance;
 use nudge::Nudge;
+pub use train::Observer;
 
 /// Trains in f64, one run after the other on each thread.
 #[derive(Debug)]
@@ -22,8 +23,7 @@ pub struct ReferenceEngine {
     pool: rayon::ThreadPool,
 }
 
-/// Trains one run on this thread, from the start that all engines share, as [`ReferenceEngine`] does. `observer` sees the
-/// step and the parameters after every update, step 0 and the last included.
+/// Trains one run on this thread, from the start that all engines share, as [`ReferenceEngine`] does.
 ///
 /// # Errors
 /// [`EngineError::Interrupted`]
@@ -31,7 +31,7 @@ pub fn observe(
     program: &Program,
     run: &Run,
     interrupted: &AtomicBool,
-    observer: &mut dyn FnMut(u32, &[f64]),
+    observer: &mut Observer<'_>,
 ) -> Result<RunResult, EngineError> {
     let mut initial = Vec::with_capacity(program.shape.parameters());
     program.drawing().draw(run.amounts(), &mut initial);

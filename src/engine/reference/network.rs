@@ -138,13 +138,13 @@ impl Network {
         let outputs = self.layers[last].outputs;
         let mut logits = vec![0.0; outputs];
         for s in 0..samples {
-            for o in 0..outputs {
-                logits[o] = self.z[last][o * samples + s];
+            for (o, logit) in logits.iter_mut().enumerate() {
+                *logit = self.z[last][o * samples + s];
             }
             log_softmax(&mut logits);
-            for o in 0..outputs {
-                self.z[last][o * samples + s] = logits[o];
-                self.h[last + 1][o * samples + s] = logits[o].exp();
+            for (o, log) in logits.iter().enumerate() {
+                self.z[last][o * samples + s] = *log;
+                self.h[last + 1][o * samples + s] = log.exp();
             }
         }
     }

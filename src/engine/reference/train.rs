@@ -12,8 +12,10 @@ use crate::measure::symmetry::{LayerSpread, classify};
 /// Steps between two looks at `interrupted`.
 const INTERRUPT_STEPS: u32 = 4096;
 
-/// Trains one run. `measured` are the program's measured steps; `observer` sees the step and the parameters after every
-/// update, step 0 and the last included.
+/// Sees the step and the parameters after every update, step 0 and the last included.
+pub type Observer<'a> = dyn FnMut(u32, &[f64]) + 'a;
+
+/// Trains one run. `measured` are the program's measured steps.
 pub(super) fn train(
     program: &Program,
     run: &Run,
@@ -21,7 +23,7 @@ pub(super) fn train(
     measured: &[u32],
     nudge: Option<Nudge>,
     interrupted: &AtomicBool,
-    mut observer: Option<&mut dyn FnMut(u32, &[f64])>,
+    mut observer: Option<&mut Observer<'_>>,
 ) -> Result<Finished, EngineError> {
     let mut parameters: Vec<f64> = initial.iter().map(|&p| f64::from(p)).collect();
     let mut before = parameters.clone();

@@ -98,7 +98,7 @@ fn classes(turn: usize) -> Program {
         output: Activation::Linear,
         readout: Readout::Trained,
         bias: true,
-        skip: turn % 2 == 0,
+        skip: turn.is_multiple_of(2),
     };
     Program { loss: Loss::CrossEntropy, steps: STEPS, ..Program::new(shape, Arc::new(data)) }
 }
