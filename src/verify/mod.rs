@@ -150,6 +150,12 @@ impl<'a> Pair<'a> {
         if self.is_reference() { f64::EPSILON / 2.0 } else { rounding::F32 }
     }
 
+    /// Whether to go through some combinations only, each choice in turn, where all of them are a second's work but for a GPU,
+    /// which has a pipeline to compile for each.
+    fn takes_turns(&self, perturbed: bool) -> bool {
+        (self.options.quick || perturbed) && self.engine.description().backend == "gpu"
+    }
+
     /// How many combinations to go through. Each is a pipeline of its own on a GPU, which takes far longer to
     /// compile than to run.
     fn coverage(&self, perturbed: bool) -> nets::Coverage {

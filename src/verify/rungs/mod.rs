@@ -10,6 +10,7 @@ mod labels;
 mod noise;
 mod rng;
 mod steps_counted;
+mod tasks;
 mod trajectory;
 mod zero;
 
@@ -26,6 +27,7 @@ pub const RUNGS: &[(&str, Check)] = &[
     ("optimizers", trajectory::optimizers),
     ("steps", trajectory::steps),
     ("noise", noise::check),
+    ("tasks", tasks::check),
     ("copies", copies::check),
     ("invariance", invariance::check),
     ("steps-counted", steps_counted::check),

@@ -22,33 +22,39 @@ pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineE
         lr_output: 0.5,
         momentum: 0.75,
         weight_decay: 0.0625,
-        epsilon: 1e-3,
-        dropout: 0.3,
-        gradient_noise: 0.1,
-        input_noise: 0.2,
-        mask: 0.25,
-        ..nets::run(0)
+        ..noisy(nets::run(0))
     };
     let expected = Run { master: run.master + u64::from(perturbed), ..run };
     let mut comparison = Comparison::default();
-    for program in programs(pair.options.quick || perturbed) {
+    for program in programs(pair.takes_turns(perturbed)) {
         trajectories(pair, &mut comparison, &program, run, expected)?;
     }
     Ok(comparison)
 }
 
+const NONE: NoiseKinds = NoiseKinds { dropout: false, gradient: false, input: false, mask: false };
+
+/// No noise, each kind, and all together.
+pub const NOISES: [NoiseKinds; 6] = [
+    NONE,
+    NoiseKinds { dropout: true, ..NONE },
+    NoiseKinds { gradient: true, ..NONE },
+    NoiseKinds { input: true, ..NONE },
+    NoiseKinds { mask: true, ..NONE },
+    NoiseKinds { dropout: true, gradient: true, input: true, mask: true },
+];
+
+/// One sample an update, some, all.
+pub const BATCHES: [Option<u32>; 3] = [Some(1), Some(3), None];
+
+/// Settings under which every kind of noise shows.
+pub fn noisy(run: Run) -> Run {
+    Run { epsilon: 1e-3, dropout: 0.3, gradient_noise: 0.1, input_noise: 0.2, mask: 0.25, ..run }
+}
+
 /// All of them, or, quickly, each optimizer with each kind of noise and the batches taking turns.
 fn programs(quick: bool) -> Vec<Program> {
-    let none = NoiseKinds::default();
-    let noises = [
-        none,
-        NoiseKinds { dropout: true, ..none },
-        NoiseKinds { gradient: true, ..none },
-        NoiseKinds { input: true, ..none },
-        NoiseKinds { mask: true, ..none },
-        NoiseKinds { dropout: true, gradient: true, input: true, mask: true },
-    ];
-    let batches = [Some(1), Some(3), None];
+    let (noises, batches) = (NOISES, BATCHES);
     let mut all = Vec::new();
     for (i, &optimizer) in Optimizer::ALL.iter().enumerate() {
         for (j, &noise) in noises.iter().enumerate() {
