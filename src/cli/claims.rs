@@ -273,7 +273,10 @@ fn closing(findings: &[Finding], on: &Description, runs: u64, seconds: f64) -> S
             format!("{verdict}: {}", if numbers.is_empty() { "none".into() } else { numbers.join(", ") })
         })
         .collect();
-    text += &wrapped("\n", "", &verdicts.join("; "));
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text += &wrapped("", "", &verdicts.join("; "));
     text + &format!(
         "{runs} runs on {} ({}) through {}, {seconds:.1} s\n",
         on.adapter, on.adapter_type, on.backend

@@ -283,7 +283,8 @@ pub fn laws(observations: &[Observation]) -> Result<Laws, String> {
         .filter_map(|one| Some((one, ends(one.time)?)))
         .collect();
     if known.is_empty() {
-        let why = "no run in the range of scales has a time; choose another range with --from and --to";
+        let why = "no run in the range of scales has a time (by default that of the scales below the first at which under 99 % \
+                   of the runs start symmetric); choose another range with --from and --to";
         return Err(why.to_string());
     }
     let mut scales: Vec<f64> = known.iter().map(|(one, _)| one.scale).collect();

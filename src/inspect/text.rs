@@ -160,19 +160,37 @@ fn wrapped(text: &mut String, name: &str, parts: &[String], between: &str) {
     line(text, &now);
 }
 
-/// A table without lines; the first column is words, the next `numbers` are numbers, what is left is words.
-fn table(text: &mut String, numbers: usize, head: Vec<String>, rows: Vec<Vec<String>>) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(head);
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(1).take(numbers) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    for row in table.lines() {
+/// A table without lines; the first column is words, the next `numbers` are numbers, what is left is words. No cell is broken
+/// over lines: of what is too wide, the last columns of numbers are left out, with a note.
+fn table(text: &mut String, numbers: usize, mut head: Vec<String>, mut rows: Vec<Vec<String>>) {
+    let mut left_out = 0;
+    let lines = loop {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(head.clone());
+        rows.iter().for_each(|row| {
+            table.add_row(row.clone());
+        });
+        let columns = (numbers - left_out).min(head.len() - 1);
+        for column in table.column_iter_mut().skip(1).take(columns) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let lines: Vec<String> = table.lines().collect();
+        let fits = lines.iter().all(|row| row.trim_end().chars().count() <= WIDTH as usize);
+        if fits || columns <= 1 {
+            break lines;
+        }
+        left_out += 1;
+        head.remove(columns);
+        for row in rows.iter_mut().filter(|row| row.len() > columns) {
+            row.remove(columns);
+        }
+    };
+    for row in lines {
         line(text, &row);
+    }
+    if left_out > 0 {
+        line(text, &format!(" … and {left_out} more columns; --json has them all"));
     }
 }
 

@@ -359,7 +359,16 @@ impl Programs {
     /// Adds the base points of a cell to those of its program; gives the number of the first, and whether each seed has
     /// one of its own.
     fn add_points(&mut self, program: usize, spec: &Spec) -> Result<(u32, bool), (&'static str, String)> {
-        let Some(values) = &spec.values else { return Ok((0, false)) };
+        let Some(values) = &spec.values else {
+            return match spec.entries.keys().next() {
+                None => Ok((0, false)),
+                Some(&entry) => Err((
+                    key::entry(entry).name,
+                    "changes a number of init.values, which is not given; --set init.values=[…] gives it"
+                        .to_string(),
+                )),
+            };
+        };
         let given = match self.given.take() {
             Some(given) => given,
             None => {

@@ -488,6 +488,13 @@ fn is(spec: &Spec, which: fn(Dataset) -> bool) -> bool {
     spec.dataset.is_some_and(which)
 }
 
+/// Whether anything that feeds the output is trained.
+fn has_output_weights(spec: &Spec) -> bool {
+    spec.readout == Readout::Trained || spec.skip
+}
+
+const NO_OUTPUT_WEIGHTS: &str = "only net.readout = \"trained\" and net.skip = true do";
+
 /// Whether a boolean function or one-hot patterns are learnt.
 fn is_boolean(dataset: Dataset) -> bool {
     matches!(dataset, Dataset::Boolean(_) | Dataset::Encoder)
@@ -731,6 +738,10 @@ pub(super) static KEYS: &[Key] = &[
         words(Noise::WORDS),
         |s, v| v.as_word().and_then(Noise::from_word).map(|w| s.noise = w),
         |s| word(s.noise.word()),
+    )
+    .used_if(
+        |s| s.gain != Gain::Orthogonal || (s.bias && s.resolved_bias_scale() > 0.0),
+        "orthogonal matrices are made of normal numbers",
     ),
     Key::new(
         "init.gain",
@@ -751,7 +762,8 @@ pub(super) static KEYS: &[Key] = &[
         AMOUNT,
         |s, v| v.as_number().map(|x| s.scale_output = x),
         |s| number(s.scale_output),
-    ),
+    )
+    .used_if(has_output_weights, NO_OUTPUT_WEIGHTS),
     Key::new(
         "init.bias_scale",
         AMOUNT,
@@ -800,7 +812,8 @@ pub(super) static KEYS: &[Key] = &[
         AMOUNT,
         |s, v| v.as_number().map(|x| s.lr_output = x),
         |s| number(s.lr_output),
-    ),
+    )
+    .used_if(has_output_weights, NO_OUTPUT_WEIGHTS),
     Key::new(
         "train.momentum",
         FRACTION,

@@ -783,6 +783,11 @@ fn minibatches_noise_and_given_points() {
     assert_eq!(start(999), [1.0, 0.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, -1.0]);
     assert_eq!(start(1000), [1.0, 0.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 1.0]);
 
+    assert_eq!(
+        flag_error(&sweep(&["init.value.3=1,2"])),
+        "init.value.3 (--sweep): changes a number of init.values, which is not given; --set init.values=[…] gives it \
+         (in the cell init.value.3 = 1.0)"
+    );
     let message = xor_error("[init]\nvalues = [1, 2]\n");
     assert_eq!(message, "init.values (line 4 of x.toml): 2 values, but the network has 9 parameters");
     let message = xor_error("[init]\nvalues = [1, true]\n");

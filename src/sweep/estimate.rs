@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::engine::{Batch, Engine, EngineError, Program, Run, Start, Watch};
+use crate::engine::{Batch, Engine, EngineError, Program, Run, Start, Watch, measured_steps};
 use crate::output::Options;
 use crate::spec::Plan;
 
@@ -13,6 +13,11 @@ use super::{limits, placements};
 
 /// A program is tried out for about so long.
 const TRIAL: Duration = Duration::from_millis(300);
+
+/// Steps that are tried out in any case, unless a trial takes as long as [`LONGEST`].
+const FEW: u32 = 64;
+
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What training one program would cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -79,7 +84,8 @@ pub fn estimate(
     Ok(estimates)
 }
 
-/// Net-steps per second of a batch of `runs`.
+/// Net-steps per second of a batch of `runs`, were it trained to its last step. Measured steps are dense at first and rare
+/// later, so that what they cost is told apart from what steps cost.
 fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run]) -> Result<f64, EngineError> {
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
@@ -93,15 +99,62 @@ fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run]) -> Result<f64,
     // The first call may compile; its time says nothing. The second tells what a batch costs without steps.
     seconds(1)?;
     let fixed = seconds(1)?;
-    let mut steps = 1;
+    let mut trials = vec![(1, fixed.as_secs_f64())];
     let mut elapsed = fixed;
-    while steps < program.steps && elapsed < TRIAL / 3 {
-        steps = steps.saturating_mul(4).min(program.steps);
+    while let Some(&(steps, _)) = trials.last()
+        && steps < program.steps
+        && (elapsed < TRIAL / 3 || steps < FEW && elapsed < LONGEST)
+    {
+        let steps = steps.saturating_mul(4).min(program.steps);
         elapsed = seconds(steps)?;
+        trials.push((steps, elapsed.as_secs_f64()));
     }
-    let (steps, elapsed) = match elapsed.checked_sub(fixed) {
-        Some(alone) if steps > 1 && !alone.is_zero() => (steps - 1, alone),
-        _ => (steps, elapsed),
+    let whole = predict(&trials, program.steps);
+    Ok(runs.len() as f64 * f64::from(program.steps) / whole.max(1e-9))
+}
+
+/// Seconds for `steps` steps, from those that shorter trials took, the first of one step: what a batch costs in any case,
+/// plus a cost for each step and one for each measured step. Of two trials the measures cannot be told apart.
+fn predict(trials: &[(u32, f64)], steps: u32) -> f64 {
+    let measures = |steps: u32| measured_steps(steps).len() as f64;
+    let (base, fixed) = (measures(trials[0].0), trials[0].1);
+    let more = |&(steps, seconds): &(u32, f64)| {
+        (f64::from(steps - trials[0].0), measures(steps) - base, (seconds - fixed).max(0.0))
     };
-    Ok(runs.len() as f64 * f64::from(steps) / elapsed.as_secs_f64().max(1e-9))
+    let (all_steps, all_measures, _) = more(&(steps, fixed));
+    let alone = match trials {
+        [_] => fixed * all_steps,
+        [.., a, b] => {
+            let ((s1, m1, t1), (s2, m2, t2)) = (more(a), more(b));
+            let det = s1 * m2 - s2 * m1;
+            let (step, measure) = ((t1 * m2 - t2 * m1) / det, (s1 * t2 - s2 * t1) / det);
+            if step >= 0.0 && measure >= 0.0 {
+                step * all_steps + measure * all_measures
+            } else if measure < 0.0 {
+                t2 / s2 * all_steps
+            } else {
+                t2 / m2 * all_measures
+            }
+        }
+        [] => 0.0,
+    };
+    fixed + alone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cost_of_measures_is_not_taken_for_that_of_steps() {
+        let took = |steps: u32| 0.5 + 1e-4 * f64::from(steps) + 0.1 * measured_steps(steps).len() as f64;
+        let trials = [1, 4, 16, 64].map(|steps| (steps, took(steps)));
+        assert!((predict(&trials, 10_000) / took(10_000) - 1.0).abs() < 1e-9);
+        // By the rate of the first 64 steps it would be a hundred times as much.
+        assert!((took(64) - took(1)) / 63.0 * 10_000.0 > 20.0 * took(10_000));
+        // Trials that contradict themselves still give something.
+        for trials in [&[(1, 0.1)][..], &[(1, 0.1), (4, 0.05)], &[(1, 0.1), (4, 0.1), (16, 0.1)]] {
+            assert!(predict(trials, 1000).is_finite() && predict(trials, 1000) >= 0.0);
+        }
+    }
 }

@@ -40,10 +40,16 @@ impl Columns {
     pub(super) fn of(&self, file: &str, names: &[String], width: usize) -> Result<Vec<usize>, Problem> {
         let columns = match self {
             Columns::Last(count) if *count >= width => {
-                let message = format!(
-                    "{count} of the {width} columns of {file} are targets, which leaves no input; give at most {}",
-                    width.saturating_sub(1)
-                );
+                let message = match width {
+                    0 | 1 => format!(
+                        "{file} has {width} column, which leaves no input beside a target (in a CSV file commas separate \
+                         columns)"
+                    ),
+                    _ => format!(
+                        "{count} of the {width} columns of {file} are targets, which leaves no input; give at most {}",
+                        width - 1
+                    ),
+                };
                 return Err(Problem::Columns(message));
             }
             Columns::Last(count) => (width - count..width).collect(),
