@@ -99,44 +99,47 @@ fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run]) -> Result<f64,
     // The first call may compile; its time says nothing. The second tells what a batch costs without steps.
     seconds(1)?;
     let fixed = seconds(1)?;
-    let mut trials = vec![(1, fixed.as_secs_f64())];
-    let mut elapsed = fixed;
-    while let Some(&(steps, _)) = trials.last()
-        && steps < program.steps
-        && (elapsed < TRIAL / 3 || steps < FEW && elapsed < LONGEST)
-    {
-        let steps = steps.saturating_mul(4).min(program.steps);
+    let first = (1, fixed.as_secs_f64());
+    let mut later = Vec::new();
+    let (mut steps, mut elapsed) = (1, fixed);
+    while steps < program.steps && (elapsed < TRIAL / 3 || steps < FEW && elapsed < LONGEST) {
+        steps = steps.saturating_mul(4).min(program.steps);
         elapsed = seconds(steps)?;
-        trials.push((steps, elapsed.as_secs_f64()));
+        later.push((steps, elapsed.as_secs_f64()));
     }
-    let whole = predict(&trials, program.steps);
+    let whole = predict(first, &later, program.steps);
     Ok(runs.len() as f64 * f64::from(program.steps) / whole.max(1e-9))
 }
 
-/// Seconds for `steps` steps, from those that shorter trials took, the first of one step: what a batch costs in any case,
-/// plus a cost for each step and one for each measured step. Of two trials the measures cannot be told apart.
-fn predict(trials: &[(u32, f64)], steps: u32) -> f64 {
+/// Seconds for `steps` steps, from those that trials took, a `first` and longer ones: what a batch costs in any case, plus a
+/// cost for each step and one for each measured step. A single longer trial cannot tell these apart; then all of it counts as
+/// steps, which may be too much.
+fn predict(first: (u32, f64), later: &[(u32, f64)], steps: u32) -> f64 {
     let measures = |steps: u32| measured_steps(steps).len() as f64;
-    let (base, fixed) = (measures(trials[0].0), trials[0].1);
-    let more = |&(steps, seconds): &(u32, f64)| {
-        (f64::from(steps - trials[0].0), measures(steps) - base, (seconds - fixed).max(0.0))
+    let fixed = first.1;
+    // Steps, measured steps and seconds beyond the first trial's.
+    let beyond = |(steps, seconds): (u32, f64)| {
+        (f64::from(steps - first.0), measures(steps) - measures(first.0), (seconds - fixed).max(0.0))
     };
-    let (all_steps, all_measures, _) = more(&(steps, fixed));
-    let alone = match trials {
-        [_] => fixed * all_steps,
+    let (all_steps, all_measures, _) = beyond((steps, fixed));
+    let alone = match *later {
+        [] => fixed * all_steps,
+        [only] => {
+            let (steps, _, seconds) = beyond(only);
+            seconds / steps * all_steps
+        }
         [.., a, b] => {
-            let ((s1, m1, t1), (s2, m2, t2)) = (more(a), more(b));
+            let ((s1, m1, t1), (s2, m2, t2)) = (beyond(a), beyond(b));
             let det = s1 * m2 - s2 * m1;
             let (step, measure) = ((t1 * m2 - t2 * m1) / det, (s1 * t2 - s2 * t1) / det);
             if step >= 0.0 && measure >= 0.0 {
                 step * all_steps + measure * all_measures
-            } else if measure < 0.0 {
-                t2 / s2 * all_steps
-            } else {
+            } else if step < 0.0 {
                 t2 / m2 * all_measures
+            } else {
+                t2 / s2 * all_steps
             }
         }
-        [] => 0.0,
     };
     fixed + alone
 }
@@ -148,13 +151,22 @@ mod tests {
     #[test]
     fn the_cost_of_measures_is_not_taken_for_that_of_steps() {
         let took = |steps: u32| 0.5 + 1e-4 * f64::from(steps) + 0.1 * measured_steps(steps).len() as f64;
-        let trials = [1, 4, 16, 64].map(|steps| (steps, took(steps)));
-        assert!((predict(&trials, 10_000) / took(10_000) - 1.0).abs() < 1e-9);
+        let [first, later @ ..] = [1, 4, 16, 64].map(|steps| (steps, took(steps)));
+        assert!((predict(first, &later, 10_000) / took(10_000) - 1.0).abs() < 1e-9);
         // By the rate of the first 64 steps it would be a hundred times as much.
         assert!((took(64) - took(1)) / 63.0 * 10_000.0 > 20.0 * took(10_000));
         // Trials that contradict themselves still give something.
-        for trials in [&[(1, 0.1)][..], &[(1, 0.1), (4, 0.05)], &[(1, 0.1), (4, 0.1), (16, 0.1)]] {
-            assert!(predict(trials, 1000).is_finite() && predict(trials, 1000) >= 0.0);
+        for later in [&[][..], &[(4, 0.05)], &[(4, 0.1), (16, 0.1)]] {
+            let found = predict((1, 0.1), later, 1000);
+            assert!(found.is_finite() && found >= 0.0);
         }
+    }
+
+    #[test]
+    fn a_single_longer_trial_counts_as_steps() {
+        // 2 s a step: what a net takes whose trials end at once.
+        let took = |steps: u32| 0.5 + 2.0 * f64::from(steps);
+        let found = predict((1, took(1)), &[(4, took(4))], 10_000);
+        assert!((found / took(10_000) - 1.0).abs() < 1e-9, "{found}");
     }
 }

@@ -55,7 +55,9 @@ pub(super) fn train(
             let rests = diverge_step.is_some()
                 || (program.stop_when_solved && solve_step.is_some())
                 || step == program.steps;
-            network.backward(&parameters);
+            if rests || is_measured || minibatches.is_none() {
+                network.backward(&parameters);
+            }
             if rests || is_measured {
                 let now = measure(program, &network, &optimizer.missing, outputs, run.symmetry_tolerance);
                 first = first.or(Some(now));
