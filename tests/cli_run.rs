@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value as Json;
+use symbreak::output::Manifest;
 use tempfile::{TempDir, tempdir};
 
 /// `symbreak` with these words, in an empty directory of its own.
@@ -251,11 +252,12 @@ fn verification_is_counted_and_fails_with_status_3() {
     assert_eq!(document["verification"]["sampled"], 680);
     assert_eq!(document["verification"]["agreed"], 680);
     // The mock agrees with itself, so the failure is put into the manifest and shown again.
-    let path = place.path().join("out/manifest.json");
-    let mut manifest: Json = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    manifest["verification"]["unexplained"] = 2.into();
-    manifest["verification"]["unexplained_runs"] = vec![3, 17].into();
-    fs::write(&path, manifest.to_string()).unwrap();
+    let out = place.path().join("out");
+    let mut manifest = Manifest::read(&out).unwrap().unwrap();
+    let found = manifest.verification.as_mut().unwrap();
+    found.unexplained = 2;
+    found.unexplained_runs = vec![3, 17];
+    manifest.write(&out).unwrap();
     symbreak(&place, &words)
         .assert()
         .code(3)
@@ -284,8 +286,9 @@ fn bad_arguments_have_status_2_and_one_message() {
     for (words, message) in [
         ("run xor-scal --backend mock", "did you mean xor-scale?"),
         ("run xor-scale --backend mock --set train.lr=fast", "train.lr"),
-        ("run xor-scale --backend mock --runs parquet", "--runs parquet is not supported yet"),
-        ("run xor-scale --backend mock --shard 1/2", "--shard is not supported yet"),
+        ("run xor-scale --backend mock --runs tsv", "[possible values: csv, parquet, none]"),
+        ("run xor-scale --backend mock --shard 3/2", "numbered from 1 to N, so there is no 3/2"),
+        ("run xor-scale --backend mock --seeds 1 --shard 1/35", "the sweep has 34 runs"),
         ("run xor-scale --backend mock --verify 2", "expected a number from 0 to 1"),
         ("run xor-scale --backend mock --threads 0", "--threads"),
         ("run xor-scale --backend tpu", "[possible values: auto, gpu, cpu, reference]"),

@@ -11,9 +11,10 @@ use std::sync::atomic::AtomicBool;
 use made_up::{all_files, engine, mixed_plan, plan, refusal, sweep_into};
 use symbreak::engine::mock::MockEngine;
 use symbreak::engine::{Engine, Watch};
-use symbreak::output::directory::{Decision, Permission, decide};
+use symbreak::output::directory::{Decision, Entered, Permission, decide, enter};
+use symbreak::output::results::clear;
 use symbreak::output::summary::{self, Cells};
-use symbreak::output::{Manifest, Options, Results, RunsFile, Status};
+use symbreak::output::{Manifest, Options, OutputError, Results, RunsFile, Status};
 use symbreak::spec::Plan;
 use symbreak::sweep::{self, Limits, SweepError};
 use tempfile::tempdir;
@@ -69,7 +70,7 @@ fn rows_do_not_depend_on_the_windows() {
     let plan = mixed_plan();
     let whole = tempdir().unwrap();
     sweep_into(whole.path(), &plan, &mut engine(1000), all_files(), false).unwrap();
-    assert_eq!(sweep::windows(&plan, &limits(&plan, 1000)), 1);
+    assert_eq!(sweep::windows(&plan, 0..plan.runs(), &limits(&plan, 1000)), 1);
     for runs_per_batch in [1, 2, 3, 7, 13, 14, 25, 39, 40] {
         let cut = tempdir().unwrap();
         sweep_into(cut.path(), &plan, &mut engine(runs_per_batch), all_files(), false).unwrap();
@@ -90,8 +91,9 @@ fn rows_made_on_many_cores_are_in_the_order_of_run_numbers() {
 #[test]
 fn windows_are_as_long_as_no_batch_is_too_large() {
     let plan = mixed_plan();
-    let windows =
-        |all, of_program: [u64; 2]| sweep::windows(&plan, &Limits { all, of_program: of_program.to_vec() });
+    let windows = |all, of_program: [u64; 2]| {
+        sweep::windows(&plan, 0..plan.runs(), &Limits { all, of_program: of_program.to_vec() })
+    };
     // Six cells of 13 runs; programs alternate.
     assert_eq!(windows(1000, [13, 13]), 3);
     assert_eq!(windows(1000, [39, 39]), 1);
@@ -109,7 +111,10 @@ fn a_window_is_bounded_whatever_engines_and_users_wish_for() {
     let all = limits(&plan, usize::MAX).all;
     assert!(limits(&classes, usize::MAX).all < all / 2);
     assert_eq!(all, 1 << 17);
-    assert_eq!(sweep::windows(&plan, &limits(&plan, usize::MAX)), 10_000_000u64.div_ceil(all));
+    assert_eq!(
+        sweep::windows(&plan, 0..plan.runs(), &limits(&plan, usize::MAX)),
+        10_000_000u64.div_ceil(all)
+    );
     assert_eq!(limits(&plan, 7), Limits { all, of_program: vec![7] });
     assert_eq!(limits(&plan, 0), Limits { all, of_program: vec![1] });
     let wide = sweep::placements(&plan, &engine(usize::MAX)).unwrap();
@@ -176,7 +181,7 @@ fn a_large_cell_does_not_depend_on_windows_and_resumption() {
     failing.fail_at = Some(5);
     sweep_into(cut.path(), &plan, &mut failing, options, false).unwrap_err();
     let journal = fs::metadata(cut.path().join("journal.jsonl")).unwrap().len();
-    assert!(journal < 30 * 205_000, "{journal} bytes");
+    assert!(journal < 31 * 205_000, "{journal} bytes");
     sweep_into(cut.path(), &plan, &mut engine(70_001), options, true).unwrap();
     assert_eq!(files(cut.path()), files(whole.path()));
     sweep_into(cut.path(), &other, &mut engine(70_001), options, false).unwrap();
@@ -351,6 +356,10 @@ fn json_has_the_manifest_and_the_cells() {
         "started_at",
         "training_seconds",
         "total_seconds",
+        "shard",
+        "trained_by",
+        "missing",
+        "files",
     ] {
         assert!(document.get(key).is_some(), "{key}");
     }
@@ -364,13 +373,17 @@ fn json_has_the_manifest_and_the_cells() {
     assert_eq!(columns.join(","), read(place.path(), "cells.csv").lines().next().unwrap());
 }
 
+fn wanted(plan: &Plan, options: Options) -> Manifest {
+    Manifest::new(plan, engine(1).description(), options, &[])
+}
+
 fn standing(
     directory: &Path,
     plan: &Plan,
     options: &Options,
     permission: Permission,
 ) -> Result<Decision, symbreak::output::OutputError> {
-    decide(directory, plan, options, &engine(1).description(), permission)
+    decide(directory, plan, &wanted(plan, *options), permission)
 }
 
 #[test]
@@ -387,8 +400,8 @@ fn a_finished_sweep_is_shown_and_others_are_refused() {
         Ok(Decision::Show(_))
     ));
 
-    let wanted = Options { save_params: true, trace: 3, ..options };
-    let message = refusal(standing(here, &plan_here, &wanted, none));
+    let more = Options { save_params: true, trace: 3, ..options };
+    let message = refusal(standing(here, &plan_here, &more, none));
     assert!(message.contains("--trace 3 and --save-params"), "{message}");
 
     let other = plan(
@@ -400,13 +413,17 @@ fn a_finished_sweep_is_shown_and_others_are_refused() {
         assert!(message.contains("--out") && message.contains("--force"), "{message}");
     }
 
-    let mock = MockEngine::default().description();
-    let message = refusal(decide(here, &plan_here, &options, &mock, none));
+    let mock = Manifest::new(&plan_here, MockEngine::default().description(), options, &[]);
+    let Err(OutputError::OtherEngine(message)) = decide(here, &plan_here, &mock, none) else { panic!() };
     assert!(message.contains("none through made-up, now none through mock"), "{message}");
 
     // Force removes what a sweep writes, and nothing else.
     fs::write(here.join("notes.txt"), "mine").unwrap();
-    assert!(matches!(standing(here, &other, &options, Permission::Force), Ok(Decision::Start)));
+    let entered = enter(here, &other, wanted(&other, options), Permission::Force).unwrap();
+    assert!(matches!(&entered, Entered::Open(results) if results.left() == (0..78)));
+    assert_eq!(fs::metadata(here.join("journal.jsonl")).unwrap().len(), 0);
+    drop(entered);
+    clear(here).unwrap();
     assert_eq!(files(here).into_keys().collect::<Vec<_>>(), ["notes.txt"]);
     assert!(!here.join("manifest.json").exists());
     let message = refusal(standing(here, &other, &options, none));
@@ -436,13 +453,14 @@ fn a_directory_that_is_being_written_to_is_refused() {
     let kernels = ["a".into(), "b".into()];
     let manifest = Manifest::new(&plan, engine(1).description(), Options::default(), &kernels);
     let results = Results::create(place.path(), &plan, manifest).unwrap();
-    for permission in [Permission::None, Permission::Resume, Permission::Force] {
-        let message = refusal(standing(place.path(), &plan, &Options::default(), permission));
-        assert!(message.contains("another process is writing"), "{message}");
+    for permission in [Permission::Resume, Permission::Force] {
+        let entered = enter(place.path(), &plan, wanted(&plan, Options::default()), permission);
+        let Err(OutputError::Busy(message)) = entered else { panic!("entered twice") };
+        assert!(message.contains("another process") && message.contains("is writing"), "{message}");
     }
     drop(results);
-    let decision = standing(place.path(), &plan, &Options::default(), Permission::Resume);
-    assert!(matches!(decision, Ok(Decision::Resume(_))));
+    let entered = enter(place.path(), &plan, wanted(&plan, Options::default()), Permission::Resume);
+    assert!(matches!(entered, Ok(Entered::Open(_))));
 }
 
 #[test]

@@ -141,6 +141,7 @@ impl Observed {
             verified: vec![None; self.results.len()],
             parameters,
             verification: None,
+            engine: on.clone(),
             training_seconds: self.training_seconds,
         })?;
         results.finish().map(|_| ())

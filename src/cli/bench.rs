@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::interrupt::Interrupt;
 use super::{DONE, FAILED, Failure, VERIFICATION_FAILED, note, print, print_json};
 use crate::bench::crossover::crossovers;
 use crate::bench::{Contender, Options, Purpose, Row, WORKLOADS, Workload, rows, timing};
@@ -46,7 +45,7 @@ pub struct BenchArgs {
     adapter: Option<String>,
 
     /// Worker threads of the cpu engines, which are timed on one thread as well [default: one per core]
-    #[arg(long, value_name = "N", value_parser = super::threads, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = super::args::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
 
     /// Networks of a batch, comma-separated [default: what takes some tenths of a second]
@@ -94,11 +93,7 @@ fn backend_parser() -> PossibleValuesParser {
 
 /// Checks, times, prints.
 pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    if let Err(error) = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)) {
-        note(&format!("note: Ctrl-C will end the program at once ({error})"));
-    }
+    let interrupt = Interrupt::watch();
     if let Some(path) = &args.export_markdown {
         // A place that cannot be written to is found out before the minutes are spent; what is there stays till then.
         OpenOptions::new()
@@ -107,7 +102,7 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
             .open(path)
             .map_err(|error| cannot_write(path, &error))?;
     }
-    let watch = Watch { interrupted: &interrupted, finished: &|_| () };
+    let watch = Watch { interrupted: interrupt.flag(), finished: &|_| () };
     let options = Options {
         networks: &args.networks,
         steps: &args.steps,

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
 
-use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, INTERRUPTED, note, print, print_json, progress};
+use super::args::EngineArgs;
+use super::interrupt::Interrupt;
+use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, note, print, print_json, progress};
 use crate::claims::conclusion::conclusion;
 use crate::claims::observed::{Observed, options};
 use crate::claims::{CLAIMS, Claim, Experiment, Finding, judge};
-use crate::engine::select::{self, Backend};
 use crate::engine::{Description, EngineError, Watch};
+use crate::output::Manifest;
 use crate::output::append::write_whole;
 use crate::output::directory::{Decision, Permission, decide};
 use crate::spec::{Overrides, Plan};
@@ -45,17 +45,8 @@ pub struct ClaimsArgs {
     #[arg(long, value_name = "N | SPEC")]
     show: Option<String>,
 
-    /// Engine: auto takes a hardware GPU if there is one, else cpu; reference is f64 and slow
-    #[arg(long, default_value = "auto", value_parser = super::run::backend())]
-    backend: Backend,
-
-    /// Use the adapter whose name contains TEXT (see `symbreak devices`)
-    #[arg(long, value_name = "TEXT")]
-    adapter: Option<String>,
-
-    /// Worker threads on the host [default: one per core]
-    #[arg(long, value_name = "N", value_parser = super::threads, allow_negative_numbers = true)]
-    threads: Option<usize>,
+    #[command(flatten)]
+    engine: EngineArgs,
 
     /// Write claims.json and, in a folder each, the result directories of the specs
     #[arg(long, value_name = "DIR")]
@@ -94,14 +85,7 @@ pub fn run(args: &ClaimsArgs) -> Result<u8, Failure> {
     for experiment in claims.iter().flat_map(|claim| claim.experiments()) {
         plans.insert(experiment.name, experiment.plan(&Overrides::default())?);
     }
-    if args.adapter.is_some() && matches!(args.backend, Backend::Cpu | Backend::Reference) {
-        note(&format!("warning: --adapter is not used by --backend {}", args.backend));
-    }
-    let mut engine = select::open(args.backend, args.adapter.as_deref(), args.threads)?;
-    if let Some(threads) = args.threads {
-        // Rows are made on rayon's own threads. If it has some already, they do it.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    }
+    let mut engine = args.engine.open()?;
     let on = engine.description();
     // Whatever may fail without training fails before anything is written.
     for plan in plans.values() {
@@ -112,13 +96,13 @@ pub fn run(args: &ClaimsArgs) -> Result<u8, Failure> {
             may_write(&out.join(experiment.name), experiment, &plans[experiment.name], &on, args.force)?;
         }
     }
-    let interrupted = interruptible(args.quiet);
+    let interrupt = Interrupt::watch();
     let total: u64 = plans.values().map(Plan::runs).sum();
     if !args.quiet {
         note(&format!("running on {} ({}) through {}", on.adapter, on.adapter_type, on.backend));
     }
     let bar = progress::bar(total, 0, args.quiet);
-    let watch = Watch { interrupted: &interrupted, finished: &|runs| bar.inc(runs as u64) };
+    let watch = Watch { interrupted: interrupt.flag(), finished: &|runs| bar.inc(runs as u64) };
     let started = Instant::now();
     let mut observed: BTreeMap<&'static str, Observed> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -130,7 +114,7 @@ pub fn run(args: &ClaimsArgs) -> Result<u8, Failure> {
                 Err(EngineError::Interrupted) => {
                     bar.finish_and_clear();
                     note(&format!("interrupted while claim {} was tested", claim.number));
-                    return Ok(INTERRUPTED);
+                    return Ok(interrupt.status());
                 }
                 trained => trained?,
             };
@@ -160,21 +144,6 @@ pub fn run(args: &ClaimsArgs) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
-/// Ctrl-C stops the engine; a second one does not wait for it.
-fn interruptible(quiet: bool) -> Arc<AtomicBool> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    let handled = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    });
-    if let (Err(error), false) = (handled, quiet) {
-        note(&format!("note: Ctrl-C will end the program at once ({error})"));
-    }
-    interrupted
-}
-
 /// Whether a spec's results may go to its directory.
 fn may_write(
     directory: &Path,
@@ -184,7 +153,8 @@ fn may_write(
     force: bool,
 ) -> Result<(), Failure> {
     let permission = if force { Permission::Force } else { Permission::None };
-    match decide(directory, plan, &options(plan, experiment.traced), on, permission)? {
+    let wanted = Manifest::new(plan, on.clone(), options(plan, experiment.traced), &[]);
+    match decide(directory, plan, &wanted, permission)? {
         Decision::Start => Ok(()),
         Decision::Show(_) | Decision::Resume(_) => {
             let place = directory.display();

@@ -59,7 +59,7 @@ pub fn run(plan: &Plan, engine: &mut dyn Engine, options: &Options, json: bool) 
         cell_count: plan.cells.len() as u64,
         seeds: plan.seeds,
         swept: &plan.swept,
-        windows: windows(plan, &limits),
+        windows: windows(plan, 0..plan.runs(), &limits),
         batches: programs.iter().map(|program| program.batches).sum(),
         seconds: programs.iter().map(|program| program.estimate.seconds).sum(),
         programs,

@@ -12,12 +12,14 @@ use crate::output::OutputError;
 use crate::spec::SpecError;
 use crate::sweep::SweepError;
 
+pub mod args;
 pub mod bench;
 pub mod claims;
 pub mod devices;
 pub mod dry_run;
 pub mod fit;
 pub mod inspect;
+pub mod interrupt;
 pub mod presets;
 pub mod progress;
 pub mod run;
@@ -43,8 +45,8 @@ pub struct Cli {
 }
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 done; 1 a run-time failure; 2 bad arguments or spec; 3 verification failed; 130 interrupted \
-(results kept).";
+Exit status: 0 done; 1 a run-time failure; 2 bad arguments or spec; 3 verification failed; 130 or 143 interrupted by \
+Ctrl-C or SIGTERM (results kept).";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -101,16 +103,6 @@ impl Cli {
     }
 }
 
-/// The value of `--threads`.
-fn threads(text: &str) -> Result<usize, String> {
-    /// More than any machine has cores; starting far more takes minutes and speeds nothing up.
-    const MOST: usize = 1024;
-    match text.parse() {
-        Ok(threads) if (1..=MOST).contains(&threads) => Ok(threads),
-        _ => Err(format!("expected a whole number from 1 to {MOST}")),
-    }
-}
-
 /// Why the program did not do what was asked: one message and the exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -153,6 +145,7 @@ impl From<OutputError> for Failure {
     fn from(error: OutputError) -> Failure {
         let status = match error {
             OutputError::Refused(_) => BAD_ARGUMENTS,
+            OutputError::Busy(_) | OutputError::OtherEngine(_) => BAD_ARGUMENTS,
             OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
         };
         Failure::new(status, error.to_string())

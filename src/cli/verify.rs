@@ -1,11 +1,11 @@
 //! `symbreak verify`: the ladder, on every engine and adapter present.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::{DONE, FAILED, Failure, INTERRUPTED, VERIFICATION_FAILED, note, print, print_json};
+use super::interrupt::Interrupt;
+use super::{DONE, FAILED, Failure, VERIFICATION_FAILED, note, print, print_json};
 use crate::engine::select::{self, Backend};
 use crate::engine::{Engine, EngineError};
 use crate::verify::{Options, RUNGS, Rung, climb};
@@ -37,7 +37,7 @@ pub struct VerifyArgs {
     quick: bool,
 
     /// Worker threads on the host [default: one per core]
-    #[arg(long, value_name = "N", value_parser = super::threads, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = super::args::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
 
     /// Print one JSON document in place of the table
@@ -48,12 +48,8 @@ pub struct VerifyArgs {
 /// Climbs the ladder.
 pub fn run(args: &VerifyArgs) -> Result<u8, Failure> {
     let threads = args.threads;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    if let Err(error) = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)) {
-        note(&format!("note: Ctrl-C will end the program at once ({error})"));
-    }
-    let options = Options { quick: args.quick, threads, interrupted: &interrupted };
+    let interrupt = Interrupt::watch();
+    let options = Options { quick: args.quick, threads, interrupted: interrupt.flag() };
     let mut found: Vec<Rung> = Vec::new();
     for mut engine in engines(args, threads)? {
         let on = engine.description();
@@ -63,9 +59,9 @@ pub fn run(args: &VerifyArgs) -> Result<u8, Failure> {
         }
         for &(name, check) in RUNGS {
             let rung = climb(engine.as_mut(), name, check, options);
-            if interrupted.load(Ordering::Relaxed) {
+            if interrupt.flag().load(Ordering::Relaxed) {
                 note("interrupted");
-                return Ok(INTERRUPTED);
+                return Ok(interrupt.status());
             }
             if !args.json {
                 print(&line(&rung))?;

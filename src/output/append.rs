@@ -1,70 +1,172 @@
 //! Files that grow window by window, and files that appear whole.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use blake3::Hasher;
+use serde::{Deserialize, Serialize};
 
 use super::{OutputError, failed};
 
-/// A file that only grows. Each call of [`append`](Appended::append) hands its bytes to the operating system,
-/// so that a killed process loses nothing that was appended.
+/// What a file holds, told in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Its length.
+    pub bytes: u64,
+    /// BLAKE3 of them, in hex.
+    pub blake3: String,
+}
+
+impl Content {
+    /// Of a file, read from beginning to end.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn of(path: &Path) -> Result<Content, OutputError> {
+        let mut hasher = Hasher::new();
+        let bytes = File::open(path)
+            .and_then(|mut file| io::copy(&mut file, &mut hasher))
+            .map_err(failed("read", path))?;
+        Ok(Content { bytes, blake3: hasher.finalize().to_hex().to_string() })
+    }
+}
+
+/// A file that only grows, and says what it has been given: whoever reads it again can tell whether it still has that.
 #[derive(Debug)]
 pub struct Appended {
     path: PathBuf,
     file: File,
     length: u64,
+    /// Of all bytes.
+    whole: Hasher,
+    /// Of those since the last mark, at this length.
+    since: (u64, Hasher),
 }
 
 impl Appended {
     /// A new file that starts with `head`; one of that name is emptied.
     pub fn create(path: PathBuf, head: &[u8]) -> Result<Appended, OutputError> {
         let file = File::create(&path).map_err(failed("create", &path))?;
-        let mut appended = Appended { path, file, length: 0 };
+        let mut appended =
+            Appended { path, file, length: 0, whole: Hasher::new(), since: (0, Hasher::new()) };
         appended.append(head)?;
         Ok(appended)
     }
 
-    /// An existing file, cut to its first `length` bytes.
-    pub fn reopen(path: PathBuf, length: u64) -> Result<Appended, OutputError> {
+    /// The file that was read again up to a mark, without what came after it.
+    pub fn reopen(again: Again) -> Result<Appended, OutputError> {
+        let Again { path, length, whole, .. } = again;
         let mut file = OpenOptions::new().write(true).open(&path).map_err(failed("open", &path))?;
         file.set_len(length).map_err(failed("cut", &path))?;
         file.seek(SeekFrom::Start(length)).map_err(failed("open", &path))?;
-        Ok(Appended { path, file, length })
+        Ok(Appended { path, file, length, whole, since: (length, Hasher::new()) })
     }
 
-    /// Appends `bytes`.
+    /// Appends `bytes`, which a killed process does not lose.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         self.file.write_all(bytes).map_err(failed("write", &self.path))?;
         self.length += bytes.len() as u64;
+        self.whole.update(bytes);
+        self.since.1.update(bytes);
         Ok(())
     }
 
-    /// Marks the file as in use until it is closed, for [`in_use`]. Where a file system has no locks, nothing is marked.
-    pub fn mark(&self) {
-        let _ = self.file.try_lock();
+    /// Waits until all bytes are where a loss of power does not reach them, and tells what came since the last mark.
+    /// `bytes` is the length of the file, `blake3` that of the new bytes.
+    pub fn mark(&mut self) -> Result<Content, OutputError> {
+        if self.length > self.since.0 {
+            self.file.sync_data().map_err(failed("write", &self.path))?;
+        }
+        let (_, since) = std::mem::replace(&mut self.since, (self.length, Hasher::new()));
+        Ok(Content { bytes: self.length, blake3: since.finalize().to_hex().to_string() })
     }
 
-    /// Length in bytes.
-    pub fn length(&self) -> u64 {
-        self.length
+    /// What the whole file holds.
+    pub fn content(&self) -> Content {
+        Content { bytes: self.length, blake3: self.whole.finalize().to_hex().to_string() }
     }
 
     /// Gives the complete file its final name.
     pub fn publish(self, to: &Path) -> Result<(), OutputError> {
+        self.file.sync_all().map_err(failed("write", &self.path))?;
         // Closed first: some systems don't rename open files.
         drop(self.file);
         fs::rename(&self.path, to).map_err(failed("create", to))
     }
 }
 
-/// Whether another process, or another part of this one, has marked the file as in use.
-pub fn in_use(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+/// An appended file that is read again, mark by mark.
+#[derive(Debug)]
+pub struct Again {
+    path: PathBuf,
+    file: BufReader<File>,
+    length: u64,
+    whole: Hasher,
 }
 
-/// Writes a whole file so that a reader sees the old one or the new one, never a part.
+impl Again {
+    /// `None` if there is no such file.
+    pub fn open(path: PathBuf) -> Result<Option<Again>, OutputError> {
+        match File::open(&path) {
+            Ok(file) => {
+                let file = BufReader::with_capacity(1 << 20, file);
+                Ok(Some(Again { path, file, length: 0, whole: Hasher::new() }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("read", &path)(error)),
+        }
+    }
+
+    /// Reads on to the next mark: the hash of the file up to there if the bytes are those that were marked.
+    pub fn matches(&mut self, mark: &Content) -> Result<Option<Hasher>, OutputError> {
+        let Some(new) = mark.bytes.checked_sub(self.length) else { return Ok(None) };
+        let (mut whole, mut since) = (self.whole.clone(), Hasher::new());
+        let mut left = new;
+        let mut buffer = vec![0; (1 << 20).min(new) as usize];
+        while left > 0 {
+            let part = &mut buffer[..(1 << 20).min(left) as usize];
+            match self.file.read(part) {
+                Ok(0) => return Ok(None),
+                Ok(count) => {
+                    whole.update(&part[..count]);
+                    since.update(&part[..count]);
+                    left -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed("read", &self.path)(error)),
+            }
+        }
+        Ok((since.finalize().to_hex().as_str() == mark.blake3).then_some(whole))
+    }
+
+    /// Goes beyond bytes that were read elsewhere.
+    pub fn skip(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        self.whole.update(bytes);
+    }
+
+    /// Takes what [`matches`](Again::matches) has read for good.
+    pub fn accept(&mut self, mark: &Content, whole: Hasher) {
+        self.length = mark.bytes;
+        self.whole = whole;
+    }
+}
+
+/// Writes a whole file so that a reader sees the old one or the new one, never a part, even after a loss of power.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    Appended::create(PathBuf::from(new), bytes)?.publish(path)
+    Appended::create(PathBuf::from(new), bytes)?.publish(path)?;
+    path.parent().map_or(Ok(()), settle)
+}
+
+/// Waits until the names in a directory are where a loss of power does not reach them.
+pub fn settle(directory: &Path) -> Result<(), OutputError> {
+    // Elsewhere a directory is no file that could be opened; its names are written with the files.
+    if cfg!(unix) {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed("write", directory))?;
+    }
+    Ok(())
 }

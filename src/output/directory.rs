@@ -3,13 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::append::in_use;
-use super::journal;
+use super::lock::{self, Lock};
 use super::manifest::{Manifest, Options, Status};
-use super::results::clear;
+use super::results::{Results, clear};
 use super::{OutputError, failed};
-use crate::engine::Description;
-use crate::spec::Plan;
+use crate::spec::{Plan, Shard};
 
 /// What the user said about a directory that holds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,25 +31,66 @@ pub enum Decision {
     Show(Box<Manifest>),
 }
 
-/// Decides by what `directory` holds. Under `--force` the files of an earlier sweep are removed here, and no
-/// others.
+/// A directory that has been entered.
+#[derive(Debug)]
+pub enum Entered<'p> {
+    /// It holds what was wanted.
+    Finished(Box<Manifest>),
+    /// What is wanted is to be written.
+    Open(Box<Results<'p>>),
+}
+
+/// Enters `directory` to write the sweep that `wanted` describes, the only one to do so. Under `--force` the files of an
+/// earlier sweep are removed, and no others.
+///
+/// # Errors
+/// Those of [`decide`]; [`OutputError::Busy`] while another process writes there.
+pub fn enter<'p>(
+    directory: &Path,
+    plan: &'p Plan,
+    wanted: Manifest,
+    permission: Permission,
+) -> Result<Entered<'p>, OutputError> {
+    // A place that holds everything need not be writable.
+    if let Decision::Show(held) = decide(directory, plan, &wanted, permission)? {
+        return Ok(Entered::Finished(held));
+    }
+    let made = !directory.exists();
+    let entered = Lock::take(directory).and_then(|lock| {
+        // Until now others may have written there.
+        Ok(match decide(directory, plan, &wanted, permission)? {
+            Decision::Show(held) => Entered::Finished(held),
+            Decision::Start => {
+                if permission == Permission::Force {
+                    clear(directory)?;
+                }
+                Entered::Open(Box::new(Results::create_under(lock, directory, plan, wanted)?))
+            }
+            Decision::Resume(held) => {
+                Entered::Open(Box::new(Results::resume_under(lock, directory, plan, *held)?))
+            }
+        })
+    });
+    if entered.is_err() && made {
+        // As it was found, as far as it lets us.
+        let _ = fs::remove_dir(directory);
+    }
+    entered
+}
+
+/// Decides by what `directory` holds what is to be done for the sweep that `wanted` describes.
+///
+/// # Errors
+/// [`OutputError::Refused`] or [`OutputError::OtherEngine`] where it holds something else; the text says what, and which
+/// flag changes it.
 pub fn decide(
     directory: &Path,
     plan: &Plan,
-    options: &Options,
-    engine: &Description,
+    wanted: &Manifest,
     permission: Permission,
 ) -> Result<Decision, OutputError> {
     let place = directory.display();
-    if in_use(&directory.join(journal::FILE)) {
-        return Err(OutputError::Refused(format!(
-            "another process is writing a sweep into {place}; wait for it, or use --out DIR for another place"
-        )));
-    }
     if permission == Permission::Force {
-        if directory.exists() {
-            clear(directory)?;
-        }
         return Ok(Decision::Start);
     }
     let held = Manifest::read(directory).map_err(|error| match error {
@@ -73,51 +112,67 @@ pub fn decide(
     let what = match held.status {
         Status::Finished => "a finished sweep",
         Status::Unfinished => "an unfinished sweep",
+        Status::Incomplete => "an incomplete merge",
     };
-    if held.plan_hash != plan.hash() {
+    if held.plan_hash != wanted.plan_hash {
         return Err(OutputError::Refused(format!(
             "{place} holds {what} of another plan ({}); use --out DIR for another place or --force to start over",
             differences(plan, &held)
         )));
     }
-    if (&held.engine.backend, &held.engine.adapter) != (&engine.backend, &engine.adapter) {
+    if held.shard != wanted.shard || held.status == Status::Incomplete {
+        let part = |shard: Option<Shard>| shard.map_or("all runs".into(), |shard| format!("shard {shard}"));
+        let has = match held.status {
+            Status::Incomplete => {
+                format!("a merge that lacks {} of the runs", held.runs - held.counts.runs_finished)
+            }
+            Status::Finished | Status::Unfinished => part(held.shard),
+        };
         return Err(OutputError::Refused(format!(
+            "{place} holds {has} of this plan, not {}; use --out DIR for another place or --force to start over",
+            part(wanted.shard)
+        )));
+    }
+    let (there, here) = (&held.engine, &wanted.engine);
+    if (&there.backend, &there.adapter) != (&here.backend, &here.adapter) {
+        return Err(OutputError::OtherEngine(format!(
             "{place} holds {what} of this plan by another engine ({} through {}, now {} through {}); \
              use --out DIR for another place, --force to start over, or --backend and --adapter to choose \
              that engine",
-            held.engine.adapter, held.engine.backend, engine.adapter, engine.backend
+            there.adapter, there.backend, here.adapter, here.backend
         )));
     }
-    match held.status {
-        Status::Finished => {
-            let missing = missing(&held.options, options);
-            if missing.is_empty() {
-                return Ok(Decision::Show(Box::new(held)));
-            }
-            Err(OutputError::Refused(format!(
-                "{place} holds a finished sweep of this plan, but not what {} asks for; \
-                 use --force to start over or --out DIR for another place",
-                missing.join(" and ")
-            )))
+    if held.status == Status::Finished {
+        let missing = missing(&held.options, &wanted.options);
+        if missing.is_empty() {
+            return Ok(Decision::Show(Box::new(held)));
         }
-        Status::Unfinished if permission != Permission::Resume => Err(OutputError::Refused(format!(
+        return Err(OutputError::Refused(format!(
+            "{place} holds a finished sweep of this plan, but not what {} asks for; \
+             use --force to start over or --out DIR for another place",
+            missing.join(" and ")
+        )));
+    }
+    if permission != Permission::Resume {
+        return Err(OutputError::Refused(format!(
             "{place} holds an unfinished sweep of this plan; use --resume to go on with it, \
              --force to start over, or --out DIR for another place"
-        ))),
-        Status::Unfinished if held.options != *options => Err(OutputError::Refused(format!(
+        )));
+    }
+    if held.options != wanted.options {
+        return Err(OutputError::Refused(format!(
             "the sweep in {place} was started with {}; --resume needs the same",
             flags(&held.options)
-        ))),
-        Status::Unfinished if held.program_version != env!("CARGO_PKG_VERSION") => {
-            Err(OutputError::Refused(format!(
-                "the sweep in {place} was started by version {}, this is {}; \
-                 go on with that version or use --force to start over",
-                held.program_version,
-                env!("CARGO_PKG_VERSION")
-            )))
-        }
-        Status::Unfinished => Ok(Decision::Resume(Box::new(held))),
+        )));
     }
+    if held.program_version != wanted.program_version {
+        return Err(OutputError::Refused(format!(
+            "the sweep in {place} was started by version {}, this is {}; \
+             go on with that version or use --force to start over",
+            held.program_version, wanted.program_version
+        )));
+    }
+    Ok(Decision::Resume(Box::new(held)))
 }
 
 /// What tells two plans apart, the first few keys of it.
@@ -137,7 +192,9 @@ fn differences(plan: &Plan, held: &Manifest) -> String {
 
 fn holds_files(directory: &Path) -> Result<bool, OutputError> {
     match fs::read_dir(directory) {
-        Ok(mut entries) => Ok(entries.next().is_some()),
+        Ok(mut entries) => {
+            Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != lock::FILE)))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(failed("read", directory)(error)),
     }

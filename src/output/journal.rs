@@ -1,19 +1,23 @@
 //! `journal.jsonl`: what a resumed sweep goes on from. One line a finished window, written after the window's
 //! rows are; removed when the sweep is finished.
 //!
-//! A line holds the lengths that the files had, so that whatever was written after it can be cut off, and what
-//! the window added to the cell that it left incomplete, which no file shows yet.
+//! A line says what every file was given by the window, length and hash, so that whatever came after it can be cut off and
+//! whatever was changed since is found; and what the window added to the cell that it left incomplete, which no file shows
+//! yet. Nothing is believed that is not complete: the first line that does not hold, and all after it, count for nothing.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use super::append::{Again, Content};
 use super::cells::CellTally;
 use super::curves::CurveTally;
-use super::manifest::{Counts, Verification};
+use super::manifest::{Counts, Stint, Verification};
 use super::rows::Rows;
 use super::{OutputError, failed};
 use crate::spec::Plan;
@@ -61,55 +65,127 @@ pub struct Totals {
     pub training_seconds: f64,
     /// Seconds in all.
     pub total_seconds: f64,
+    /// Who trained them, in the order of run numbers.
+    pub trained_by: Vec<Stint>,
 }
 
-/// One line: the window of runs `from..to` is done.
+/// The window of runs `from..to` is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// First run of the window.
     pub from: u64,
     /// First run after it.
     pub to: u64,
-    /// Length of every growing file, by name.
-    pub lengths: BTreeMap<String, u64>,
+    /// What every growing file has been given since the entry before, by name.
+    pub files: BTreeMap<String, Content>,
     /// What the window's last runs add to their cell, if that has runs after the window.
     pub open: Option<OpenCell>,
     /// Sums over all runs before `to`.
     pub totals: Totals,
 }
 
-/// The usable lines of a journal.
-#[derive(Clone, Debug, Default)]
-pub struct History {
-    /// The lines, in order, without gaps.
-    pub entries: Vec<Entry>,
-    /// Bytes of those lines.
-    pub length: u64,
+/// A line: an entry and the BLAKE3 of its text.
+#[derive(Deserialize)]
+struct Line<'a> {
+    blake3: &'a str,
+    #[serde(borrow)]
+    entry: &'a RawValue,
 }
 
-/// Reads the journal of `directory`, up to the last line that is whole and that every file lives up to, for
-/// files whose lengths are now `lengths`. Without a journal there are no lines.
-pub fn read(directory: &Path, lengths: &BTreeMap<String, u64>) -> Result<History, OutputError> {
+impl Entry {
+    /// The entry as a line of the journal.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        let entry = serde_json::to_string(self)?;
+        let blake3 = blake3::hash(entry.as_bytes()).to_hex();
+        Ok(format!("{{\"blake3\":\"{blake3}\",\"entry\":{entry}}}\n").into_bytes())
+    }
+
+    /// The entry of a whole, unchanged line.
+    fn of_line(line: &[u8]) -> Option<Entry> {
+        let line: Line<'_> = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
+        let entry = line.entry.get();
+        let same = blake3::hash(entry.as_bytes()).to_hex().as_str() == line.blake3;
+        if same { serde_json::from_str(entry).ok() } else { None }
+    }
+}
+
+/// What a journal and the files beside it agree on.
+#[derive(Debug)]
+pub struct History {
+    /// All runs before this one are done.
+    pub next: u64,
+    /// What is known of the cell of run `next`.
+    pub open: OpenCell,
+    /// Sums over them.
+    pub totals: Totals,
+    /// The journal, up to the last entry that holds.
+    pub journal: Again,
+    /// The other files, by name, up to there.
+    pub files: Vec<(&'static str, Again)>,
+}
+
+/// Reads the journal of `directory` and the files `names`, for the runs `range` of a plan of `seeds` runs a cell, up to
+/// the last entry that is whole and whose files hold what they were given. `None` if there is no such entry.
+///
+/// # Errors
+/// Where something is there and cannot be read.
+pub fn read(
+    directory: &Path,
+    names: &[&'static str],
+    range: Range<u64>,
+    seeds: u64,
+) -> Result<Option<History>, OutputError> {
     let path = directory.join(FILE);
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(History::default()),
-        Err(error) => return Err(failed("read", &path)(error)),
-    };
-    let mut history = History::default();
-    for line in text.split_inclusive(|&byte| byte == b'\n') {
-        let next = history.entries.last().map_or(0, |entry| entry.to);
-        let entry: Entry = match serde_json::from_slice(line) {
-            Ok(entry) if line.ends_with(b"\n") => entry,
-            _ => break,
-        };
-        let covered = entry.lengths.len() == lengths.len()
-            && entry.lengths.iter().all(|(name, length)| lengths.get(name).is_some_and(|now| now >= length));
-        if entry.from != next || entry.to <= entry.from || !covered {
+    let Some(journal) = Again::open(path.clone())? else { return Ok(None) };
+    let mut files = Vec::new();
+    for &name in names {
+        let Some(file) = Again::open(directory.join(name))? else { return Ok(None) };
+        files.push((name, file));
+    }
+    let start = range.start;
+    let mut history =
+        History { next: start, open: OpenCell::default(), totals: Totals::default(), journal, files };
+    let mut lines = BufReader::new(File::open(&path).map_err(failed("read", &path))?);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        lines.read_until(b'\n', &mut line).map_err(failed("read", &path))?;
+        let Some(entry) = Entry::of_line(&line) else { break };
+        if entry.from != history.next || entry.to <= entry.from || entry.to > range.end {
             break;
         }
-        history.length += line.len() as u64;
-        history.entries.push(entry);
+        if !history.take(entry, &line, seeds)? {
+            break;
+        }
     }
-    Ok(history)
+    Ok((history.next > start).then_some(history))
+}
+
+impl History {
+    /// Adds an entry, if every file holds what it says.
+    fn take(&mut self, entry: Entry, line: &[u8], seeds: u64) -> Result<bool, OutputError> {
+        if entry.files.len() != self.files.len() {
+            return Ok(false);
+        }
+        let mut read = Vec::new();
+        for (name, file) in &mut self.files {
+            let Some(mark) = entry.files.get(*name) else { return Ok(false) };
+            let Some(whole) = file.matches(mark)? else { return Ok(false) };
+            read.push((mark, whole));
+        }
+        for ((_, file), (mark, whole)) in self.files.iter_mut().zip(read) {
+            file.accept(mark, whole);
+        }
+        self.journal.skip(line);
+        // A cell that began in this window owes nothing to those before.
+        if entry.from <= entry.to - entry.to % seeds {
+            self.open = OpenCell::default();
+        }
+        if let Some(open) = entry.open {
+            self.open.merge(open);
+        }
+        self.totals = entry.totals;
+        self.next = entry.to;
+        Ok(true)
+    }
 }

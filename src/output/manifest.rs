@@ -1,22 +1,24 @@
 //! `manifest.json`: what was run, on what, and what came of it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use super::append::write_whole;
+use super::append::{Content, write_whole};
 use super::{OutputError, failed};
 use crate::engine::{Description, RunResult, measured_steps};
 use crate::measure::{Outcome, Standstill, Symmetry, outcome, standstill};
-use crate::spec::Plan;
+use crate::spec::{Plan, Shard};
 
 /// The file's name.
 pub const FILE: &str = "manifest.json";
 
 /// Version of the layout of result directories.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What kind of file the rows of runs go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub enum RunsFile {
     /// `runs.csv`
     #[default]
     Csv,
+    /// `runs.parquet`
+    Parquet,
     /// No rows of runs are kept.
     None,
 }
@@ -50,6 +54,30 @@ pub enum Status {
     Finished,
     /// They are not: interrupted, failed, killed or still running.
     Unfinished,
+    /// Merged from shards of which some were missing.
+    Incomplete,
+}
+
+/// Runs with consecutive numbers, and who trained them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stint {
+    /// The first.
+    pub from: u64,
+    /// The first that is not one of them any more.
+    pub to: u64,
+    /// The engine.
+    #[serde(flatten)]
+    pub engine: Description,
+}
+
+impl Stint {
+    /// Adds the runs `from..to` to stints that end before them.
+    pub fn add(stints: &mut Vec<Stint>, from: u64, to: u64, engine: &Description) {
+        match stints.last_mut() {
+            Some(last) if last.to == from && last.engine == *engine => last.to = to,
+            _ => stints.push(Stint { from, to, engine: engine.clone() }),
+        }
+    }
 }
 
 /// Counts of runs, of a cell or of the whole sweep.
@@ -185,7 +213,7 @@ pub struct Manifest {
     /// Commit that this program was built from, if that was known.
     pub git_hash: Option<String>,
     /// The resolved spec.
-    pub spec: serde_json::Value,
+    pub spec: Json,
     /// Hash of the plan.
     pub plan_hash: String,
     /// What was asked for beyond the plan.
@@ -193,6 +221,12 @@ pub struct Manifest {
     /// The engine that trained: backend, adapter, adapter_type, driver, threads.
     #[serde(flatten)]
     pub engine: Description,
+    /// Which runs of the plan these are; null for all.
+    pub shard: Option<Shard>,
+    /// Who trained which of them, as far as that is known: more than one engine after `--fallback` or a merge.
+    pub trained_by: Vec<Stint>,
+    /// In an incomplete merge the runs that are missing, as pairs: the first, and the first that is there again.
+    pub missing: Vec<(u64, u64)>,
     /// All runs of the plan.
     pub runs: u64,
     /// Cells of the plan. (`cells` itself is the list that `--json` adds.)
@@ -213,6 +247,8 @@ pub struct Manifest {
     pub training_seconds: f64,
     /// Seconds from start to end, over all sessions of a resumed sweep.
     pub total_seconds: f64,
+    /// What the finished files beside this one hold, by name.
+    pub files: BTreeMap<String, Content>,
 }
 
 impl Manifest {
@@ -237,6 +273,9 @@ impl Manifest {
             plan_hash: plan.hash(),
             options,
             engine,
+            shard: None,
+            trained_by: Vec::new(),
+            missing: Vec::new(),
             runs: plan.runs(),
             cell_count: plan.cells.len() as u64,
             seeds: plan.seeds,
@@ -247,13 +286,37 @@ impl Manifest {
             started_at: now,
             training_seconds: 0.0,
             total_seconds: 0.0,
+            files: BTreeMap::new(),
         }
+    }
+
+    /// Numbers of the runs that this is the manifest of.
+    pub fn range(&self) -> Range<u64> {
+        self.shard.map_or(0..self.runs, |shard| shard.of_runs(self.runs))
+    }
+
+    /// Whether the files in `directory` are as long as they were when they were finished.
+    ///
+    /// # Errors
+    /// [`OutputError::Damaged`] where one is not.
+    pub fn check(&self, directory: &Path) -> Result<(), OutputError> {
+        for (name, content) in &self.files {
+            let path = directory.join(name);
+            let found = std::fs::metadata(&path).map_err(failed("read", &path))?.len();
+            if found != content.bytes {
+                let problem = format!("it has {found} bytes, not the {} that were written", content.bytes);
+                return Err(OutputError::Damaged { path, problem });
+            }
+        }
+        Ok(())
     }
 
     /// Writes it into `directory`, whole.
     pub fn write(&self, directory: &Path) -> Result<(), OutputError> {
         let path = directory.join(FILE);
-        let mut text = serde_json::to_string_pretty(self).map_err(|e| failed("write", &path)(e.into()))?;
+        let sealed =
+            serde_json::to_value(self).and_then(|content| serde_json::to_string_pretty(&sealed(content)));
+        let mut text = sealed.map_err(|e| failed("write", &path)(e.into()))?;
         text.push('\n');
         write_whole(&path, text.as_bytes())
     }
@@ -266,15 +329,28 @@ impl Manifest {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path)(error)),
         };
-        let manifest: Manifest = serde_json::from_slice(&text)
-            .map_err(|error| OutputError::Damaged { path: path.clone(), problem: error.to_string() })?;
-        if manifest.schema_version != SCHEMA_VERSION {
-            let problem = format!(
-                "its schema_version is {}, this program writes and reads {SCHEMA_VERSION}",
-                manifest.schema_version
-            );
-            return Err(OutputError::Damaged { path, problem });
+        let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
+        let content: Json = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let version = &content["schema_version"];
+        if *version != SCHEMA_VERSION {
+            return Err(damaged(format!(
+                "its schema_version is {version}, this program writes and reads {SCHEMA_VERSION}"
+            )));
         }
+        if sealed(content.clone()) != content {
+            return Err(damaged("it is not what was written, for its checksum is another one".into()));
+        }
+        let manifest = serde_json::from_value(content).map_err(|error| damaged(error.to_string()))?;
         Ok(Some(manifest))
     }
+}
+
+/// The content of a manifest with its checksum at the end: BLAKE3 of all the rest as JSON without spaces.
+fn sealed(mut content: Json) -> Json {
+    if let Some(object) = content.as_object_mut() {
+        object.shift_remove("checksum");
+        let text = Json::Object(object.clone()).to_string();
+        object.insert("checksum".into(), blake3::hash(text.as_bytes()).to_hex().as_str().into());
+    }
+    content
 }

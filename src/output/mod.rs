@@ -4,10 +4,13 @@
 //! | --- | --- |
 //! | [`results`] | an open result directory: windows of finished runs go in, files come out |
 //! | [`directory`] | what a directory holds already, and whether a sweep may go there |
+//! | [`shard`] | where a shard is trained, and how it takes its place |
 //! | [`manifest`] | `manifest.json` |
 //! | [`runs`], [`cells`], [`curves`], [`traces`], [`params`] | one file each of the result directory |
+//! | [`partial`] | cells of which other shards have runs, too |
 //! | [`piece`] | what a piece of a window adds to the files, made on one core |
 //! | [`journal`] | what a resumed sweep goes on from |
+//! | [`lock`] | one writer a directory |
 //! | [`append`], [`rows`] | growing files, and the text of CSV rows |
 //! | [`recorded`] | `runs.csv` read back |
 //! | [`summary`] | the table on standard output and the cells as JSON |
@@ -20,17 +23,20 @@ pub mod cells;
 pub mod curves;
 pub mod directory;
 pub mod journal;
+pub mod lock;
 pub mod manifest;
 pub mod params;
+pub mod partial;
 pub mod piece;
 pub mod recorded;
 pub mod results;
 pub mod rows;
 pub mod runs;
+pub mod shard;
 pub mod summary;
 pub mod traces;
 
-pub use manifest::{Manifest, Options, RunsFile, Status, Verification};
+pub use manifest::{Manifest, Options, RunsFile, Status, Stint, Verification};
 pub use results::{Results, Window};
 
 /// Why results could not be written or may not be.
@@ -49,6 +55,12 @@ pub enum OutputError {
     /// The directory holds something else; the text says what and which flag changes it.
     #[error("{0}")]
     Refused(String),
+    /// Somebody else is writing there.
+    #[error("{0}")]
+    Busy(String),
+    /// The directory holds what another engine trained; the text says which.
+    #[error("{0}")]
+    OtherEngine(String),
     /// A file does not hold what this program wrote.
     #[error("{}: {problem}", path.display())]
     Damaged {

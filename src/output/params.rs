@@ -28,14 +28,14 @@ fn same_layout(a: &crate::net::Shape, b: &crate::net::Shape) -> bool {
     a.parameter_names() == b.parameter_names()
 }
 
-/// The header of a file for all runs of the plan.
-pub fn head(plan: &Plan, width: usize) -> Vec<u8> {
+/// The header of a file for so many runs of so many parameters.
+pub fn head(runs: u64, width: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     // "<f4" is a type string that npyz knows, and writing to memory does not fail.
     if let Ok(float32) = "<f4".parse::<TypeStr>() {
         let _ = WriteOptions::new_header_only()
             .dtype(DType::Plain(float32))
-            .shape(&[plan.runs(), width as u64])
+            .shape(&[runs, width as u64])
             .writer(&mut bytes)
             .write_header_only();
     }

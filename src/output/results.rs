@@ -6,18 +6,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::append::Appended;
+use super::append::{Appended, settle};
 use super::journal::{self, Entry, OpenCell, Totals};
-use super::manifest::{self, Manifest, Options, RunsFile, Status, Verification};
+use super::lock::Lock;
+use super::manifest::{self, Manifest, Options, RunsFile, Status, Stint, Verification};
+use super::partial::{self, PartialCell};
 use super::piece::Piece;
 use super::rows::Rows;
 use super::{OutputError, cells, curves, failed, params, runs, traces};
-use crate::engine::{Parameters, RunResult, measured_steps};
+use crate::engine::{Description, Parameters, RunResult, measured_steps};
 use crate::measure::Score;
 use crate::spec::Plan;
 
@@ -29,8 +32,8 @@ const CURVES: &str = "curves.csv.unfinished";
 /// Parameters are handed to the operating system so many at a time.
 const CHUNK: usize = 1 << 18;
 
-/// Every file that a sweep writes into its directory.
-pub const FILES: [&str; 10] = [
+/// Every file that a sweep writes into its directory, its lock apart.
+pub const FILES: [&str; 11] = [
     manifest::FILE,
     journal::FILE,
     runs::FILE,
@@ -39,6 +42,7 @@ pub const FILES: [&str; 10] = [
     params::FINAL,
     cells::FILE,
     curves::FILE,
+    partial::FILE,
     CELLS,
     CURVES,
 ];
@@ -58,32 +62,27 @@ pub struct Window {
     pub parameters: Option<Parameters>,
     /// With `--verify`, what was found in this window.
     pub verification: Option<Verification>,
+    /// Who trained it.
+    pub engine: Description,
     /// Seconds that the engine trained.
     pub training_seconds: f64,
 }
 
-/// The growing files.
-#[derive(Debug)]
-struct Files {
-    runs: Option<Appended>,
-    traces: Option<Appended>,
-    initial: Option<Appended>,
-    last: Option<Appended>,
-    cells: Appended,
-    curves: Appended,
-    journal: Appended,
-}
-
-/// The result directory of a sweep that is under way.
+/// The result directory of a sweep, or of a shard of one, that is under way.
 #[derive(Debug)]
 pub struct Results<'p> {
     plan: &'p Plan,
     directory: PathBuf,
+    lock: Lock,
     manifest: Manifest,
-    files: Files,
+    /// The growing files, by the names they have meanwhile.
+    files: BTreeMap<&'static str, Appended>,
+    journal: Appended,
     /// Measured steps of each program.
     measured: Vec<Vec<u32>>,
-    /// Runs `0..next` are written.
+    /// The runs that are to be written.
+    range: Range<u64>,
+    /// Those before this one are.
     next: u64,
     /// The cell of run `next`, as far as it is done.
     open: OpenCell,
@@ -98,17 +97,28 @@ impl<'p> Results<'p> {
     /// written is found out before anything is trained. `manifest` is that of [`Manifest::new`].
     pub fn create(directory: &Path, plan: &'p Plan, manifest: Manifest) -> Result<Self, OutputError> {
         let made = !directory.exists();
-        fs::create_dir_all(directory).map_err(failed("create the directory", directory))?;
-        let opened = Files::create(directory, plan, &manifest.options)
+        let created =
+            Lock::take(directory).and_then(|lock| Self::create_under(lock, directory, plan, manifest));
+        if created.is_err() && made {
+            // Nothing has been trained: leave the place as it was found, as far as it lets us.
+            let _ = fs::remove_dir(directory);
+        }
+        created
+    }
+
+    /// The same in a directory that is locked already.
+    pub(super) fn create_under(
+        lock: Lock,
+        directory: &Path,
+        plan: &'p Plan,
+        manifest: Manifest,
+    ) -> Result<Self, OutputError> {
+        let opened = create_files(directory, plan, &manifest)
             .and_then(|files| manifest.write(directory).map(|()| files));
         match opened {
-            Ok(files) => Ok(Self::new(directory, plan, manifest, files)),
+            Ok((files, journal)) => Ok(Self::new(lock, directory, plan, manifest, files, journal)),
             Err(error) => {
-                // Nothing has been trained: leave the place as it was found, as far as it lets us.
                 let _ = clear(directory);
-                if made {
-                    let _ = fs::remove_dir(directory);
-                }
                 Err(error)
             }
         }
@@ -117,6 +127,16 @@ impl<'p> Results<'p> {
     /// Goes on with the unfinished sweep in `directory`: everything after its last whole window is cut off.
     /// `manifest` is the one found there.
     pub fn resume(directory: &Path, plan: &'p Plan, manifest: Manifest) -> Result<Self, OutputError> {
+        Self::resume_under(Lock::take(directory)?, directory, plan, manifest)
+    }
+
+    /// The same in a directory that is locked already.
+    pub(super) fn resume_under(
+        lock: Lock,
+        directory: &Path,
+        plan: &'p Plan,
+        manifest: Manifest,
+    ) -> Result<Self, OutputError> {
         for (unfinished, whole) in [(CELLS, cells::FILE), (CURVES, curves::FILE)] {
             // An interrupted sweep gave them their names; they go on growing.
             let (unfinished, whole) = (directory.join(unfinished), directory.join(whole));
@@ -124,44 +144,41 @@ impl<'p> Results<'p> {
                 fs::rename(&whole, &unfinished).map_err(failed("rename", &whole))?;
             }
         }
-        let names = Files::names(&manifest.options);
-        let mut lengths = BTreeMap::new();
-        for name in &names {
-            let length = fs::metadata(directory.join(name)).map_or(0, |data| data.len());
-            lengths.insert((*name).to_string(), length);
-        }
-        let history = journal::read(directory, &lengths)?;
-        let Some(last) = history.entries.last() else {
+        let history = journal::read(directory, &names(&manifest), manifest.range(), plan.seeds)?;
+        let Some(history) = history else {
             clear(directory)?;
-            return Self::create(directory, plan, manifest);
+            return Self::create_under(lock, directory, plan, manifest);
         };
-        if last.to > plan.runs() {
-            let problem = format!("it has {} runs, the plan {}", last.to, plan.runs());
-            return Err(OutputError::Damaged { path: directory.join(journal::FILE), problem });
-        }
-        let files = Files::reopen(directory, &manifest.options, &last.lengths, history.length)?;
-        let mut results = Self::new(directory, plan, manifest, files);
-        results.next = last.to;
-        results.totals = last.totals.clone();
-        results.seconds_before = last.totals.total_seconds;
-        // The open cell is what the windows since its first run have added to it.
-        let cell_start = last.to - last.to % plan.seeds;
-        for entry in history.entries.into_iter().filter(|entry| entry.to > cell_start) {
-            if let Some(open) = entry.open {
-                results.open.merge(open);
-            }
-        }
+        let files: Result<_, OutputError> =
+            history.files.into_iter().map(|(name, again)| Ok((name, Appended::reopen(again)?))).collect();
+        let journal = Appended::reopen(history.journal)?;
+        let mut results = Self::new(lock, directory, plan, manifest, files?, journal);
+        results.next = history.next;
+        results.open = history.open;
+        results.seconds_before = history.totals.total_seconds;
+        results.totals = history.totals;
         Ok(results)
     }
 
-    fn new(directory: &Path, plan: &'p Plan, manifest: Manifest, files: Files) -> Self {
+    fn new(
+        lock: Lock,
+        directory: &Path,
+        plan: &'p Plan,
+        manifest: Manifest,
+        files: BTreeMap<&'static str, Appended>,
+        journal: Appended,
+    ) -> Self {
+        let range = manifest.range();
         Results {
             plan,
             directory: directory.to_path_buf(),
+            lock,
             manifest,
             files,
+            journal,
             measured: plan.programs.iter().map(|program| measured_steps(program.steps)).collect(),
-            next: 0,
+            next: range.start,
+            range,
             open: OpenCell::default(),
             totals: Totals::default(),
             opened: Instant::now(),
@@ -169,9 +186,14 @@ impl<'p> Results<'p> {
         }
     }
 
-    /// The number of the first run that is not written; all before it are.
-    pub fn next_run(&self) -> u64 {
-        self.next
+    /// The runs that are not written yet.
+    pub fn left(&self) -> Range<u64> {
+        self.next..self.range.end
+    }
+
+    /// What came of the runs that are written.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// What the user wants to be written and checked.
@@ -179,9 +201,9 @@ impl<'p> Results<'p> {
         &self.manifest.options
     }
 
-    /// Writes the rows of a window that starts at [`next_run`](Self::next_run), which has one entry a run in each of
+    /// Writes the rows of a window that starts at the first run that is [`left`](Self::left), which has one entry a run in each of
     /// its lists, and in each result a symmetry at each measured step. After an error the directory holds the
-    /// windows before this one, for [`resume`](Self::resume); `self` is of no more use.
+    /// windows before this one, for [`salvage`](Self::salvage).
     pub fn append(&mut self, window: &Window) -> Result<(), OutputError> {
         debug_assert_eq!(window.first, self.next);
         let mut added = OpenCell::default();
@@ -207,10 +229,9 @@ impl<'p> Results<'p> {
             }
         }
         if let Some(parameters) = &window.parameters {
-            for (file, values) in
-                [(&mut self.files.initial, &parameters.initial), (&mut self.files.last, &parameters.last)]
+            for (name, values) in [(params::INITIAL, &parameters.initial), (params::FINAL, &parameters.last)]
             {
-                if let Some(file) = file {
+                if let Some(file) = self.files.get_mut(name) {
                     append_floats(file, values)?;
                 }
             }
@@ -220,54 +241,78 @@ impl<'p> Results<'p> {
 
     /// Writes a piece that starts at run `first`. `added` is what its window has added to the open cell.
     fn write(&mut self, piece: Piece, first: u64, added: &mut OpenCell) -> Result<(), OutputError> {
-        let Results { plan, files, open, totals, measured, .. } = self;
-        if let Some(file) = &mut files.runs {
-            file.append(piece.runs.as_bytes())?;
-        }
-        if let Some(file) = &mut files.traces {
-            file.append(piece.traces.as_bytes())?;
-        }
-        totals.counts.merge(&piece.counts);
+        self.add(runs::FILE, piece.runs.as_bytes())?;
+        self.add(traces::FILE, piece.traces.as_bytes())?;
+        self.totals.counts.merge(&piece.counts);
         if let Some(head) = piece.head {
+            let ended = first + head.runs();
             added.merge(head);
-            if open.runs() + added.runs() == plan.seeds {
-                let cell = (first / plan.seeds) as usize;
-                open.merge(std::mem::take(added));
-                let (mut cells, mut curves) = (Rows::default(), Rows::default());
-                let mut complete = std::mem::take(open);
-                complete.write(&mut cells, &mut curves, plan, cell, &measured[plan.cells[cell].program]);
-                files.cells.append(cells.as_bytes())?;
-                files.curves.append(curves.as_bytes())?;
+            if ended % self.plan.seeds == 0 {
+                let mut complete = std::mem::take(&mut self.open);
+                complete.merge(std::mem::take(added));
+                self.write_cell((first / self.plan.seeds) as usize, complete)?;
             }
         }
-        files.cells.append(piece.cells.as_bytes())?;
-        files.curves.append(piece.curves.as_bytes())?;
+        self.add(CELLS, piece.cells.as_bytes())?;
+        self.add(CURVES, piece.curves.as_bytes())?;
         if let Some(tail) = piece.tail {
             *added = tail;
         }
         Ok(())
     }
 
+    /// Appends to a file, if it is wanted.
+    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        self.files.get_mut(name).map_or(Ok(()), |file| file.append(bytes))
+    }
+
+    /// Writes a cell that has all the runs that it will get here. In a shard it may have others elsewhere.
+    fn write_cell(&mut self, cell: usize, mut tallies: OpenCell) -> Result<(), OutputError> {
+        let (mut cells, mut curves) = (Rows::default(), Rows::default());
+        let measured = &self.measured[self.plan.cells[cell].program];
+        tallies.write(&mut cells, &mut curves, self.plan, cell, measured);
+        self.add(CELLS, cells.as_bytes())?;
+        self.add(CURVES, curves.as_bytes())?;
+        if tallies.runs() < self.plan.seeds && self.files.contains_key(partial::FILE) {
+            let line = PartialCell { cell, tallies }
+                .line()
+                .map_err(|error| failed("write", &self.directory.join(partial::FILE))(error.into()))?;
+            self.add(partial::FILE, &line)?;
+        }
+        Ok(())
+    }
+
     /// The window's line of the journal, once its rows are written.
     fn enter(&mut self, window: &Window, added: OpenCell) -> Result<(), OutputError> {
+        if !self.lock.is_in_place() {
+            return Err(OutputError::Damaged {
+                path: self.directory.clone(),
+                problem: "it was removed or replaced while the sweep was running, and its results with it"
+                    .into(),
+            });
+        }
         let from = self.next;
         self.next += window.results.len() as u64;
         self.totals.training_seconds += window.training_seconds;
         self.totals.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
+        Stint::add(&mut self.totals.trained_by, from, self.next, &window.engine);
         if let Some(found) = &window.verification {
             self.totals.verification.get_or_insert_default().merge(found);
+        }
+        let mut files = BTreeMap::new();
+        for (name, file) in &mut self.files {
+            files.insert((*name).to_string(), file.mark()?);
         }
         let entry = Entry {
             from,
             to: self.next,
-            lengths: self.files.lengths(),
+            files,
             open: (added.runs() > 0).then_some(added),
             totals: self.totals.clone(),
         };
         let path = self.directory.join(journal::FILE);
-        let mut line = serde_json::to_vec(&entry).map_err(|e| failed("write", &path)(e.into()))?;
-        line.push(b'\n');
-        self.files.journal.append(&line)?;
+        self.journal.append(&entry.line().map_err(|error| failed("write", &path)(error.into()))?)?;
+        self.journal.mark()?;
         if let Some(open) = entry.open {
             self.open.merge(open);
         }
@@ -276,114 +321,107 @@ impl<'p> Results<'p> {
 
     /// All runs are in: gives the files their names and the manifest its status.
     pub fn finish(mut self) -> Result<Manifest, OutputError> {
-        debug_assert_eq!(self.next, self.plan.runs());
+        debug_assert_eq!(self.next, self.range.end);
+        self.write_open()?;
         self.manifest.status = Status::Finished;
         let directory = self.directory.clone();
-        let manifest = self.close()?;
+        let (manifest, lock) = self.close()?;
         let journal = directory.join(journal::FILE);
         fs::remove_file(&journal).map_err(failed("remove", &journal))?;
+        drop(lock);
         Ok(manifest)
     }
 
     /// Leaves the sweep as it is, to be resumed: `cells.csv` and `curves.csv` cover the runs that are done, the
     /// incomplete cell among them, with as many `runs` as it has.
     pub fn put_down(mut self) -> Result<Manifest, OutputError> {
-        if self.open.runs() > 0 {
-            let cell = (self.next / self.plan.seeds) as usize;
-            let measured = &self.measured[self.plan.cells[cell].program];
-            let (mut cells, mut curves) = (Rows::default(), Rows::default());
-            self.open.write(&mut cells, &mut curves, self.plan, cell, measured);
-            self.files.cells.append(cells.as_bytes())?;
-            self.files.curves.append(curves.as_bytes())?;
-        }
-        self.close()
+        self.write_open()?;
+        self.close().map(|(manifest, _)| manifest)
     }
 
-    fn close(mut self) -> Result<Manifest, OutputError> {
-        self.totals.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
-        self.manifest.counts = self.totals.counts;
-        self.manifest.verification = self.totals.verification;
-        self.manifest.training_seconds = self.totals.training_seconds;
-        self.manifest.total_seconds = self.totals.total_seconds;
-        self.files.cells.publish(&self.directory.join(cells::FILE))?;
-        self.files.curves.publish(&self.directory.join(curves::FILE))?;
-        self.manifest.write(&self.directory)?;
-        Ok(self.manifest)
+    /// Puts the sweep down after [`append`](Self::append) has failed: the files hold a part of a window, and go back to the last
+    /// whole one.
+    pub fn salvage(self) -> Result<Manifest, OutputError> {
+        let Results { plan, directory, lock, manifest, files, journal, .. } = self;
+        drop((files, journal));
+        if !lock.is_in_place() {
+            return Err(OutputError::Damaged { path: directory, problem: "it is not there any more".into() });
+        }
+        Self::resume_under(lock, &directory, plan, manifest)?.put_down()
+    }
+
+    /// Writes the cell that has runs left, if it has some already.
+    fn write_open(&mut self) -> Result<(), OutputError> {
+        if self.open.runs() == 0 {
+            return Ok(());
+        }
+        let open = std::mem::take(&mut self.open);
+        self.write_cell((self.next / self.plan.seeds) as usize, open)
+    }
+
+    fn close(self) -> Result<(Manifest, Lock), OutputError> {
+        let Results { directory, lock, mut manifest, files, totals, .. } = self;
+        manifest.counts = totals.counts;
+        manifest.verification = totals.verification;
+        manifest.training_seconds = totals.training_seconds;
+        manifest.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
+        manifest.trained_by = totals.trained_by;
+        for (name, file) in files {
+            let name = match name {
+                CELLS => cells::FILE,
+                CURVES => curves::FILE,
+                same => same,
+            };
+            manifest.files.insert(name.into(), file.content());
+            file.publish(&directory.join(name))?;
+        }
+        if manifest.status == Status::Unfinished {
+            manifest.files.clear();
+        }
+        settle(&directory)?;
+        manifest.write(&directory)?;
+        Ok((manifest, lock))
     }
 }
 
-impl Files {
-    /// Names of the growing files that these options ask for, the journal apart.
-    fn names(options: &Options) -> Vec<&'static str> {
-        let mut names = vec![CELLS, CURVES];
-        names.extend((options.runs == RunsFile::Csv).then_some(runs::FILE));
-        names.extend((options.trace > 0).then_some(traces::FILE));
-        names.extend(options.save_params.then_some(params::INITIAL));
-        names.extend(options.save_params.then_some(params::FINAL));
-        names
-    }
+/// Names of the growing files that a sweep has, the journal apart.
+fn names(manifest: &Manifest) -> Vec<&'static str> {
+    let options = &manifest.options;
+    let mut names = vec![CELLS, CURVES];
+    names.extend((options.runs == RunsFile::Csv).then_some(runs::FILE));
+    names.extend((options.trace > 0).then_some(traces::FILE));
+    names.extend(options.save_params.then_some(params::INITIAL));
+    names.extend(options.save_params.then_some(params::FINAL));
+    names.extend(manifest.shard.is_some().then_some(partial::FILE));
+    names
+}
 
-    /// New files, each with its head.
-    fn create(directory: &Path, plan: &Plan, options: &Options) -> Result<Files, OutputError> {
-        let npy = if options.save_params { params::head(plan, params::width(plan)?) } else { Vec::new() };
-        Files::open(options, |name| {
-            let path = directory.join(name);
-            match name {
-                runs::FILE => Appended::create(path, runs::head(plan).as_bytes()),
-                traces::FILE => Appended::create(path, traces::head().as_bytes()),
-                params::INITIAL | params::FINAL => Appended::create(path, &npy),
-                CELLS => Appended::create(path, cells::head(plan).as_bytes()),
-                CURVES => Appended::create(path, curves::head(plan).as_bytes()),
-                _ => Appended::create(path, &[]),
-            }
-        })
-    }
-
-    /// Existing files, cut to these lengths.
-    fn reopen(
-        directory: &Path,
-        options: &Options,
-        lengths: &BTreeMap<String, u64>,
-        journal: u64,
-    ) -> Result<Files, OutputError> {
-        Files::open(options, |name| {
-            let length =
-                if name == journal::FILE { journal } else { lengths.get(name).copied().unwrap_or(0) };
-            Appended::reopen(directory.join(name), length)
-        })
-    }
-
-    fn open(
-        options: &Options,
-        file: impl Fn(&'static str) -> Result<Appended, OutputError>,
-    ) -> Result<Files, OutputError> {
-        let wanted = Files::names(options);
-        let maybe = |name| wanted.contains(&name).then(|| file(name)).transpose();
-        let journal = file(journal::FILE)?;
-        journal.mark();
-        Ok(Files {
-            runs: maybe(runs::FILE)?,
-            traces: maybe(traces::FILE)?,
-            initial: maybe(params::INITIAL)?,
-            last: maybe(params::FINAL)?,
-            cells: file(CELLS)?,
-            curves: file(CURVES)?,
-            journal,
-        })
-    }
-
-    fn lengths(&self) -> BTreeMap<String, u64> {
-        let growing = [
-            (runs::FILE, self.runs.as_ref()),
-            (traces::FILE, self.traces.as_ref()),
-            (params::INITIAL, self.initial.as_ref()),
-            (params::FINAL, self.last.as_ref()),
-            (CELLS, Some(&self.cells)),
-            (CURVES, Some(&self.curves)),
-        ];
-        let open = growing.into_iter().filter_map(|(name, file)| Some((name, file?.length())));
-        open.map(|(name, length)| (name.to_string(), length)).collect()
-    }
+/// New files, each with its head, and the journal.
+fn create_files(
+    directory: &Path,
+    plan: &Plan,
+    manifest: &Manifest,
+) -> Result<(BTreeMap<&'static str, Appended>, Appended), OutputError> {
+    let range = manifest.range();
+    let npy = match manifest.options.save_params {
+        true => params::head(range.end - range.start, params::width(plan)?),
+        false => Vec::new(),
+    };
+    let create = |name: &'static str| {
+        let path = directory.join(name);
+        let head = match name {
+            runs::FILE => runs::head(plan),
+            traces::FILE => traces::head(),
+            CELLS => cells::head(plan),
+            CURVES => curves::head(plan),
+            params::INITIAL | params::FINAL => return Appended::create(path, &npy),
+            _ => Rows::default(),
+        };
+        Appended::create(path, head.as_bytes())
+    };
+    let files: Result<_, OutputError> =
+        names(manifest).into_iter().map(|name| Ok((name, create(name)?))).collect();
+    Ok((files?, create(journal::FILE)?))
 }
 
 /// Removes every file of a sweep from `directory`, and nothing else.

@@ -9,6 +9,7 @@
 //! | `build` | cells, checks across keys, programs |
 //! | `points` | given initial parameters |
 //! | [`plan`] | the result |
+//! | `shard` | parts of a plan |
 //! | `resolved` | back from a manifest to the plan |
 //! | `presets` | specs that come with the program |
 
@@ -21,6 +22,7 @@ pub(crate) mod points;
 mod presets;
 mod range;
 mod resolved;
+mod shard;
 
 use std::path::Path;
 
@@ -29,6 +31,7 @@ pub use plan::{Cell, Plan, Value};
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;
 pub use resolved::from_resolved;
+pub use shard::Shard;
 
 use document::Given;
 use error::{escaped, nearest, printable, suggestion};

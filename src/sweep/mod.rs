@@ -59,14 +59,14 @@ pub fn run(
     watch: &Watch<'_>,
 ) -> Result<(), SweepError> {
     let placements = placements(plan, engine)?;
-    let (first, options) = (results.next_run(), *results.options());
+    let (left, options) = (results.left(), *results.options());
     thread::scope(|scope| {
         let (windows, trained) = sync_channel(1);
         let writer = scope.spawn(|| write(results, trained, watch.interrupted));
         let measured = plan.programs.iter().map(|program| measured_steps(program.steps)).collect();
         let limits = limits(plan, &placements, &options);
         let sweep = Sweep { plan, options, measured, limits, watch };
-        let done = sweep.train_all(first, engine, checker, |window| windows.send(window).is_ok());
+        let done = sweep.train_all(left, engine, checker, |window| windows.send(window).is_ok());
         // With it the writer learns that there are no more.
         drop(windows);
         // If the writer failed, the engine was interrupted for that reason: it goes first.
@@ -122,23 +122,25 @@ pub fn limits(plan: &Plan, placements: &[Placement], options: &Options) -> Limit
 }
 
 /// The number of windows that an undisturbed sweep takes.
-pub fn windows(plan: &Plan, limits: &Limits) -> u64 {
+pub fn windows(plan: &Plan, runs: Range<u64>, limits: &Limits) -> u64 {
     /// Windows that are counted one by one; of more, the number is told from these.
     const COUNTED: u64 = 10_000;
-    let (mut first, mut count) = (0, 0);
-    while first < plan.runs() {
+    let (mut left, mut count) = (runs.clone(), 0);
+    while !left.is_empty() {
         if count == COUNTED {
-            return (count as f64 * plan.runs() as f64 / first as f64) as u64;
+            let share = (left.start - runs.start) as f64 / (runs.end - runs.start) as f64;
+            return (count as f64 / share) as u64;
         }
-        first = window(plan, first, limits).end;
+        left.start = window(plan, left.clone(), limits).end;
         count += 1;
     }
     count
 }
 
-/// The longest window from run `first` on within the limits.
-fn window(plan: &Plan, first: u64, limits: &Limits) -> Range<u64> {
-    let last = plan.runs().min(first + limits.all);
+/// The longest window within the limits that starts with the first of the runs that are left.
+fn window(plan: &Plan, left: Range<u64>, limits: &Limits) -> Range<u64> {
+    let first = left.start;
+    let last = left.end.min(first.saturating_add(limits.all));
     let mut room = limits.of_program.clone();
     let mut end = first;
     for (cell, seeds) in plan.stretches(first..last) {
@@ -165,21 +167,20 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Trains the runs from `first` on, window by window, until all are done or `hand_over` takes no more.
+    /// Trains the runs that are left, window by window, until all are done or `hand_over` takes no more.
     fn train_all(
         &self,
-        first: u64,
+        mut left: Range<u64>,
         engine: &mut dyn Engine,
         mut checker: Option<Checker<'_>>,
         hand_over: impl Fn(Window) -> bool,
     ) -> Result<(), EngineError> {
-        let mut next = first;
-        while next < self.plan.runs() {
+        while !left.is_empty() {
             if self.watch.interrupted.load(Ordering::Relaxed) {
                 return Err(EngineError::Interrupted);
             }
-            let numbers = window(self.plan, next, &self.limits);
-            next = numbers.end;
+            let numbers = window(self.plan, left.clone(), &self.limits);
+            left.start = numbers.end;
             let mut window = self.train(engine, numbers)?;
             if let Some(checker) = &mut checker {
                 checker.check(self.plan, &mut window, self.watch.interrupted)?;
@@ -241,6 +242,7 @@ impl Sweep<'_> {
             scores,
             parameters,
             verification: None,
+            engine: engine.description(),
             training_seconds,
         })
     }

@@ -1,0 +1,54 @@
+//! Ctrl-C and the polite request to end (SIGTERM, as a cluster or a shutdown sends it).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::note;
+
+/// Exit statuses of an interrupted program are this plus the number of the signal.
+const SIGNALLED: u8 = 128;
+
+/// Whether the user, or the system, has had enough.
+#[derive(Debug, Default)]
+pub struct Interrupt {
+    flag: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
+
+impl Interrupt {
+    /// From now on a signal sets [`flag`](Interrupt::flag); a second one ends the program at once, which loses nothing that
+    /// is in the files.
+    pub fn watch() -> Interrupt {
+        let interrupt = Interrupt::default();
+        for signal in [SIGINT, SIGTERM] {
+            // The order matters: the flag that ends the program is that of an earlier signal.
+            let registered = flag::register_conditional_shutdown(
+                signal,
+                i32::from(SIGNALLED) + signal,
+                Arc::clone(&interrupt.flag),
+            )
+            .and_then(|_| flag::register_usize(signal, Arc::clone(&interrupt.signal), signal as usize))
+            .and_then(|_| flag::register(signal, Arc::clone(&interrupt.flag)));
+            if let Err(error) = registered {
+                note(&format!("note: an interruption will end the program at once ({error})"));
+            }
+        }
+        interrupt
+    }
+
+    /// Set by the first signal, and by whatever else wants the work to end.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    /// The exit status: 130 after Ctrl-C, 143 after SIGTERM.
+    pub fn status(&self) -> u8 {
+        match self.signal.load(Ordering::Relaxed) {
+            0 => SIGNALLED + SIGINT as u8,
+            signal => SIGNALLED + signal as u8,
+        }
+    }
+}

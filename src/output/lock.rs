@@ -1,0 +1,190 @@
+//! One writer a directory.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{OutputError, failed};
+
+/// The file's name.
+pub const FILE: &str = "sweep.lock";
+
+/// Says that this process writes into a directory, as long as it lives.
+///
+/// The operating system keeps the lock and lets it go when the process ends, however it ends: a file that a killed
+/// process left behind stops nobody. Where a file system has no locks (some cluster file systems), the file itself
+/// is the lock, and stale if its process was on this host and is gone.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+/// Who holds a lock, for whoever wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+}
+
+impl Lock {
+    /// Takes the lock of `directory`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [`OutputError::Busy`] while another process, or another part of this one, holds it.
+    pub fn take(directory: &Path) -> Result<Lock, OutputError> {
+        fs::create_dir_all(directory).map_err(failed("create the directory", directory))?;
+        let path = directory.join(FILE);
+        loop {
+            let (file, fresh) = open(&path).map_err(failed("create", &path))?;
+            match file.try_lock() {
+                // Whoever held it may have removed the file before this one was locked: then it is not the lock.
+                Ok(()) if !is_at(&file, &path) => {}
+                Ok(()) => return Lock { path, file }.signed(),
+                Err(TryLockError::WouldBlock) => return Err(busy(directory, holder(&path), "")),
+                // No locks here.
+                Err(TryLockError::Error(_)) if fresh => return Lock { path, file }.signed(),
+                Err(TryLockError::Error(_)) => {
+                    let holder = holder(&path);
+                    if !holder.as_ref().is_some_and(Holder::is_gone) {
+                        let advice = format!(
+                            "; if that process is gone, remove {}, for this file system has no locks",
+                            path.display()
+                        );
+                        return Err(busy(directory, holder, &advice));
+                    }
+                    fs::remove_file(&path).map_err(failed("remove", &path))?;
+                }
+            }
+        }
+    }
+
+    /// With the name of this process in it.
+    fn signed(mut self) -> Result<Lock, OutputError> {
+        let me = Holder { pid: std::process::id(), host: host() };
+        let written = serde_json::to_vec(&me)
+            .map_err(std::io::Error::from)
+            .and_then(|text| self.file.set_len(0).and_then(|()| self.file.write_all(&text)));
+        match written {
+            Ok(()) => Ok(self),
+            Err(error) => Err(failed("write", &self.path)(error)),
+        }
+    }
+
+    /// Whether the directory is still the one that was locked: it may be removed or replaced under a running sweep, whose
+    /// files then are nowhere.
+    pub fn is_in_place(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Removed while it is held: whoever opened it meanwhile sees that it is not the lock any more.
+        if self.is_in_place() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Holder {
+    /// Whether it is known that this process is no more.
+    fn is_gone(&self) -> bool {
+        cfg!(target_os = "linux")
+            && self.host == host()
+            && !Path::new("/proc").join(self.pid.to_string()).exists()
+    }
+}
+
+/// The file, and whether it was not there before.
+fn open(path: &Path) -> std::io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // It may be removed between the two calls.
+            options.create(true).truncate(false).open(path).map(|file| (file, false))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn holder(path: &Path) -> Option<Holder> {
+    let mut text = String::new();
+    File::open(path).ok()?.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn host() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+fn busy(directory: &Path, holder: Option<Holder>, advice: &str) -> OutputError {
+    let who = holder.map(|holder| format!(" ({} on {})", holder.pid, holder.host)).unwrap_or_default();
+    OutputError::Busy(format!(
+        "another process{who} is writing a sweep into {}; wait for it, or use --out DIR for another place{advice}",
+        directory.display()
+    ))
+}
+
+/// Whether `path` leads to this open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
+/// Elsewhere open files are not replaced.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_holds_it_and_others_are_told_who() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("a/b");
+        let lock = Lock::take(&directory).unwrap();
+        let Err(OutputError::Busy(said)) = Lock::take(&directory) else { panic!("taken twice") };
+        assert!(said.contains(&format!("({} on ", std::process::id())), "{said}");
+        drop(lock);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+        drop(Lock::take(&directory).unwrap());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_stops_nobody() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(FILE), r#"{"pid":1,"host":"elsewhere"}"#).unwrap();
+        assert!(Lock::take(place.path()).is_ok());
+    }
+
+    #[test]
+    fn a_directory_that_is_gone_is_noticed() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("a");
+        let lock = Lock::take(&directory).unwrap();
+        assert!(lock.is_in_place());
+        fs::rename(&directory, place.path().join("b")).unwrap();
+        assert!(!lock.is_in_place());
+        let other = Lock::take(&directory).unwrap();
+        assert!(!lock.is_in_place() && other.is_in_place());
+        drop(lock);
+        assert!(other.is_in_place(), "only one's own file is removed");
+    }
+
+    #[test]
+    fn without_locks_only_a_dead_neighbour_is_known_to_be_gone() {
+        let of = |pid, host: String| Holder { pid, host }.is_gone();
+        assert!(!of(std::process::id(), host()));
+        assert!(!of(u32::MAX, "elsewhere".into()));
+        assert_eq!(of(u32::MAX, host()), cfg!(target_os = "linux"));
+    }
+}
