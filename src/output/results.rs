@@ -247,7 +247,7 @@ impl<'p> Results<'p> {
         if let Some(head) = piece.head {
             let ended = first + head.runs();
             added.merge(head);
-            if ended % self.plan.seeds == 0 {
+            if ended.is_multiple_of(self.plan.seeds) {
                 let mut complete = std::mem::take(&mut self.open);
                 complete.merge(std::mem::take(added));
                 self.write_cell((first / self.plan.seeds) as usize, complete)?;
