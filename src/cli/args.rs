@@ -81,6 +81,21 @@ impl EngineArgs {
     }
 }
 
+impl EngineArgs {
+    /// The words that say the same, for another process.
+    pub fn words(&self) -> Vec<String> {
+        let EngineArgs { backend, adapter, threads } = self;
+        let mut words = vec!["--backend".to_string(), backend.to_string()];
+        if let Some(adapter) = adapter {
+            words.push(format!("--adapter={adapter}"));
+        }
+        if let Some(threads) = threads {
+            words.extend(["--threads".to_string(), threads.to_string()]);
+        }
+        words
+    }
+}
+
 /// What is written and checked.
 #[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
@@ -105,6 +120,30 @@ impl OutputArgs {
     /// As the files know them.
     pub fn options(&self) -> Options {
         Options { runs: self.runs, trace: self.trace, save_params: self.save_params, verify: self.verify }
+    }
+}
+
+impl OutputArgs {
+    /// The words that say the same, for another process.
+    pub fn words(&self) -> Vec<String> {
+        let OutputArgs { verify, trace, save_params, runs } = self;
+        let mut words = Vec::new();
+        if *verify > 0.0 {
+            words.extend(["--verify".to_string(), verify.to_string()]);
+        }
+        if *trace > 0 {
+            words.extend(["--trace".to_string(), trace.to_string()]);
+        }
+        if *save_params {
+            words.push("--save-params".into());
+        }
+        let runs = match runs {
+            RunsFile::Csv => return words,
+            RunsFile::Parquet => "parquet",
+            RunsFile::None => "none",
+        };
+        words.extend(["--runs".to_string(), runs.to_string()]);
+        words
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::claims::ClaimError;
 use crate::engine::EngineError;
 use crate::output::OutputError;
+use crate::slurm::SlurmError;
 use crate::spec::SpecError;
 use crate::sweep::SweepError;
 
@@ -23,6 +24,7 @@ pub mod interrupt;
 pub mod presets;
 pub mod progress;
 pub mod run;
+pub mod slurm;
 pub mod verify;
 
 /// All done.
@@ -66,12 +68,14 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
     Fit(fit::FitArgs),
+    /// Submit a sweep to a Slurm cluster as a job array, one task a shard, and tell how it stands
+    Slurm(Box<slurm::SlurmArgs>),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 4] = ["plot", "report", "merge", "slurm"];
+const NOT_YET: [&str; 3] = ["plot", "report", "merge"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -79,7 +83,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit"];
+    let commands = ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "slurm"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -98,6 +102,7 @@ impl Cli {
             Command::Claims(args) => claims::run(&args),
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
+            Command::Slurm(args) => slurm::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }
@@ -149,6 +154,16 @@ impl From<OutputError> for Failure {
             OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
         };
         Failure::new(status, error.to_string())
+    }
+}
+
+impl From<SlurmError> for Failure {
+    fn from(error: SlurmError) -> Failure {
+        match error {
+            SlurmError::Refused(message) => Failure::new(BAD_ARGUMENTS, message),
+            SlurmError::Cluster(message) => Failure::new(FAILED, message),
+            SlurmError::Output(error) => error.into(),
+        }
     }
 }
 

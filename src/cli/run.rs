@@ -14,6 +14,7 @@ use crate::engine::{Engine, EngineError, Watch};
 use crate::output::directory::{self, Entered, Permission};
 use crate::output::summary::{self, Cells};
 use crate::output::{Manifest, OutputError, Results, params, shard};
+use crate::shell::quoted;
 use crate::spec::{Plan, Shard};
 use crate::sweep::{self, Checker, SweepError};
 
@@ -252,16 +253,6 @@ fn resume_command(arguments: impl Iterator<Item = String>) -> String {
         arguments.filter(|word| word != "--force" && word != "--resume").map(|word| quoted(&word)).collect();
     words.push("--resume".into());
     words.join(" ")
-}
-
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 #[cfg(test)]

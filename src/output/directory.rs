@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value as Json;
+
 use super::lock::{self, Lock};
 use super::manifest::{Manifest, Options, Status};
 use super::results::{Results, clear};
@@ -117,7 +119,7 @@ pub fn decide(
     if held.plan_hash != wanted.plan_hash {
         return Err(OutputError::Refused(format!(
             "{place} holds {what} of another plan ({}); use --out DIR for another place or --force to start over",
-            differences(plan, &held)
+            differences(plan, &held.spec)
         )));
     }
     if held.shard != wanted.shard || held.status == Status::Incomplete {
@@ -175,10 +177,10 @@ pub fn decide(
     Ok(Decision::Resume(Box::new(held)))
 }
 
-/// What tells two plans apart, the first few keys of it.
-fn differences(plan: &Plan, held: &Manifest) -> String {
+/// What tells a plan from that of the resolved spec `held`, the first few keys of it.
+pub(super) fn differences(plan: &Plan, held: &Json) -> String {
     const NAMED: usize = 5;
-    let mut keys = plan.differences(&held.spec);
+    let mut keys = plan.differences(held);
     let more = keys.len().saturating_sub(NAMED);
     keys.truncate(NAMED);
     if keys.is_empty() {
@@ -190,7 +192,8 @@ fn differences(plan: &Plan, held: &Manifest) -> String {
     keys.join("; ")
 }
 
-fn holds_files(directory: &Path) -> Result<bool, OutputError> {
+/// Whether anything but a lock is there.
+pub(super) fn holds_files(directory: &Path) -> Result<bool, OutputError> {
     match fs::read_dir(directory) {
         Ok(mut entries) => {
             Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != lock::FILE)))

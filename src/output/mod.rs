@@ -5,6 +5,7 @@
 //! | [`results`] | an open result directory: windows of finished runs go in, files come out |
 //! | [`directory`] | what a directory holds already, and whether a sweep may go there |
 //! | [`shard`] | where a shard is trained, and how it takes its place |
+//! | [`submission`] | what was given to a cluster |
 //! | [`manifest`] | `manifest.json` |
 //! | [`runs`], [`cells`], [`curves`], [`traces`], [`params`] | one file each of the result directory |
 //! | [`partial`] | cells of which other shards have runs, too |
@@ -33,11 +34,13 @@ pub mod results;
 pub mod rows;
 pub mod runs;
 pub mod shard;
+pub mod submission;
 pub mod summary;
 pub mod traces;
 
 pub use manifest::{Manifest, Options, RunsFile, Status, Stint, Verification};
 pub use results::{Results, Window};
+pub use submission::Submission;
 
 /// Why results could not be written or may not be.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use super::directory::{self, Decision, Entered, Permission, decide};
 use super::lock::Lock;
 use super::manifest::{Manifest, Status};
 use super::results::clear;
-use super::{OutputError, failed};
+use super::{OutputError, failed, journal};
 use crate::spec::Plan;
 
 /// Enters a place to train the shard that `wanted` describes and that is to be in `out`. Gives the directory that was
@@ -66,8 +66,7 @@ pub fn publish(place: &Path, out: &Path, replace: bool) -> Result<(), OutputErro
         }
     }
     out.parent().map_or(Ok(()), settle)?;
-    let attempts = (1..).map(|attempt| part(out, attempt)).take_while(|place| place.exists());
-    for place in attempts.collect::<Vec<_>>() {
+    for place in attempts(out) {
         // Unless somebody is at work there.
         if let Ok(lock) = Lock::take(&place) {
             drop(lock);
@@ -75,6 +74,53 @@ pub fn publish(place: &Path, out: &Path, replace: bool) -> Result<(), OutputErro
         }
     }
     Ok(())
+}
+
+/// How far a shard is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// It has its place: finished, and as it was written.
+    Finished(Box<Manifest>),
+    /// So many of its runs are done in the attempt that is furthest; 0 if there is none.
+    Runs(u64),
+}
+
+/// Looks how far the shard is whose place is `out`; who trains it is not disturbed.
+///
+/// # Errors
+/// Where `out` holds something else than a finished sweep, or cannot be read.
+pub fn progress(out: &Path) -> Result<Progress, OutputError> {
+    match Manifest::read(out)? {
+        Some(held) if held.status == Status::Finished => {
+            held.check(out)?;
+            Ok(Progress::Finished(Box::new(held)))
+        }
+        Some(_) => Err(OutputError::Damaged {
+            path: out.to_path_buf(),
+            problem: "it holds a sweep that is not finished, where only finished ones are put".into(),
+        }),
+        None if out.exists() => Err(OutputError::Damaged {
+            path: out.to_path_buf(),
+            problem: "it holds no sweep, but is where one is to be put".into(),
+        }),
+        None => Ok(Progress::Runs(
+            attempts(out).iter().map(|place| journal::runs_finished(place)).max().unwrap_or(0),
+        )),
+    }
+}
+
+/// The places of attempts that are there. Of several the first may be gone before the others.
+fn attempts(out: &Path) -> Vec<PathBuf> {
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(name) = out.file_name().map(|name| name.to_string_lossy()) else { return Vec::new() };
+    let is_attempt = |place: &PathBuf| {
+        let other = place.file_name().unwrap_or_default().to_string_lossy();
+        other.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(".part")).is_some_and(|number| {
+            number.is_empty() || number.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok())
+        })
+    };
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(is_attempt).collect()
 }
 
 /// Removes a directory with the files of a sweep; if it has others, it stays with them.

@@ -11,11 +11,13 @@
 //! | [`plan`] | the result |
 //! | `shard` | parts of a plan |
 //! | `resolved` | back from a manifest to the plan |
+//! | `frozen` | from a plan to a TOML file that says everything |
 //! | `presets` | specs that come with the program |
 
 mod build;
 mod document;
 mod error;
+mod frozen;
 mod key;
 pub mod plan;
 pub(crate) mod points;
@@ -27,6 +29,7 @@ mod shard;
 use std::path::Path;
 
 pub use error::{Place, SpecError, Warning};
+pub use frozen::to_toml;
 pub use plan::{Cell, Plan, Value};
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;

@@ -1,0 +1,231 @@
+//! `slurm.json`: what was given to a cluster. Beside it lie the spec and the scripts that were submitted, and the
+//! directories of what comes of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::append::write_whole;
+use super::directory::{differences, holds_files};
+use super::lock::Lock;
+use super::{OutputError, failed};
+use crate::spec::Plan;
+
+/// The file's name.
+pub const FILE: &str = "slurm.json";
+/// The spec that every task reads.
+pub const SPEC: &str = "spec.toml";
+/// The script of the array.
+pub const ARRAY: &str = "array.sbatch";
+/// The script of the merge.
+pub const MERGE: &str = "merge.sbatch";
+/// Directory of what tasks and merge print.
+pub const LOGS: &str = "log";
+/// Directory of the shards, each under its number.
+pub const SHARDS: &str = "shards";
+/// Directory of the whole sweep, when it is put together.
+pub const MERGED: &str = "merged";
+
+/// Version of the layout of [`FILE`].
+const SCHEMA_VERSION: u32 = 1;
+
+/// Jobs that were submitted together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// Tasks of the array, as `1-3,7`.
+    pub tasks: String,
+    /// The array's job; null where only the merge was submitted.
+    pub array: Option<String>,
+    /// The merge's job; null where it was refused.
+    pub merge: Option<String>,
+}
+
+/// The content of `slurm.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Version of the layout.
+    pub schema_version: u32,
+    /// Of this program.
+    pub program_version: String,
+    /// `name` of the spec.
+    pub name: String,
+    /// The resolved spec.
+    pub spec: Json,
+    /// Hash of the plan.
+    pub plan_hash: String,
+    /// All runs of the plan.
+    pub runs: u64,
+    /// Tasks that they are cut into.
+    pub tasks: u64,
+    /// What each task gives to `symbreak run` besides the spec, its shard and its place.
+    pub run_arguments: Vec<String>,
+    /// Name of the array's job in the queue; no other sweep's and no other place's is called so.
+    pub job_name: String,
+    /// What was submitted, the oldest first.
+    pub submitted: Vec<Submitted>,
+}
+
+impl Submission {
+    /// Of a plan that is about to be submitted to run in `directory`, given from the root.
+    pub fn new(plan: &Plan, tasks: u64, run_arguments: Vec<String>, directory: &Path) -> Submission {
+        let plan_hash = plan.hash();
+        let place = format!("{plan_hash} {}", directory.display());
+        let mark = blake3::hash(place.as_bytes()).to_hex();
+        // Slurm's own lists of names are cut at commas.
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        Submission {
+            schema_version: SCHEMA_VERSION,
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            name: plan.name.clone(),
+            spec: plan.resolved.clone(),
+            runs: plan.runs(),
+            tasks,
+            run_arguments,
+            job_name: format!("{}-{}", plan.name.chars().map(plain).collect::<String>(), &mark[..8]),
+            plan_hash,
+            submitted: Vec::new(),
+        }
+    }
+
+    /// Name of the merge's job in the queue.
+    pub fn merge_name(&self) -> String {
+        format!("{}-merge", self.job_name)
+    }
+
+    /// Reads that of `directory`; `None` if there is none.
+    pub fn read(directory: &Path) -> Result<Option<Submission>, OutputError> {
+        let path = directory.join(FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
+        let content: Json = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let version = &content["schema_version"];
+        if *version != SCHEMA_VERSION {
+            return Err(damaged(format!(
+                "its schema_version is {version}, this program writes and reads {SCHEMA_VERSION}"
+            )));
+        }
+        serde_json::from_value(content).map(Some).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// Writes it into `directory`, whole.
+    pub fn write(&self, directory: &Path) -> Result<(), OutputError> {
+        let path = directory.join(FILE);
+        let mut text = serde_json::to_string_pretty(self).map_err(|e| failed("write", &path)(e.into()))?;
+        text.push('\n');
+        write_whole(&path, text.as_bytes())
+    }
+
+    /// Adds jobs that the cluster has taken, and writes it.
+    pub fn add(
+        &mut self,
+        directory: &Path,
+        tasks: String,
+        array: Option<String>,
+        merge: Option<String>,
+    ) -> Result<(), OutputError> {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.submitted.push(Submitted { at, tasks, array, merge });
+        self.write(directory)
+    }
+}
+
+/// A directory that is being submitted, by this process only.
+#[derive(Debug)]
+pub struct Place {
+    directory: PathBuf,
+    _lock: Lock,
+}
+
+impl Place {
+    /// Enters `directory`, which is made if it is missing, to submit what `wanted` describes for `plan`. Gives what was
+    /// submitted there before, if it is the same sweep in the same tasks; so long as nothing was, anything else may take
+    /// its place.
+    ///
+    /// # Errors
+    /// [`OutputError::Refused`] where the directory holds something else, [`OutputError::Busy`] while another process is
+    /// at work there.
+    pub fn enter(
+        directory: &Path,
+        plan: &Plan,
+        wanted: &Submission,
+    ) -> Result<(Place, Option<Submission>), OutputError> {
+        let lock = Lock::take(directory)?;
+        let held = held(directory, plan, wanted)?;
+        Ok((Place { directory: directory.to_path_buf(), _lock: lock }, held))
+    }
+
+    /// Writes the spec and the scripts, each whole, and makes the directories that tasks write into.
+    pub fn prepare(&self, files: &[(&str, &str)]) -> Result<(), OutputError> {
+        for name in [LOGS, SHARDS] {
+            let path = self.directory.join(name);
+            fs::create_dir_all(&path).map_err(failed("create the directory", &path))?;
+        }
+        for (name, text) in files {
+            write_whole(&self.directory.join(name), text.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// What was submitted in `directory` before, if it is what is `wanted` for `plan`.
+///
+/// # Errors
+/// [`OutputError::Refused`] where the directory holds something else.
+pub fn held(directory: &Path, plan: &Plan, wanted: &Submission) -> Result<Option<Submission>, OutputError> {
+    let place = directory.display();
+    let Some(held) = Submission::read(directory)? else {
+        if holds_files(directory)? {
+            return Err(OutputError::Refused(format!(
+                "{place} holds files, but nothing that was submitted; use --out DIR for another place"
+            )));
+        }
+        return Ok(None);
+    };
+    let untouched = fs::read_dir(directory.join(SHARDS)).map_or(true, |mut shards| shards.next().is_none());
+    if held.submitted.is_empty() && untouched {
+        return Ok(None);
+    }
+    let refuse =
+        |what: String| Err(OutputError::Refused(format!("{place} {what}; use --out DIR for another place")));
+    if held.plan_hash != wanted.plan_hash {
+        return refuse(format!("was submitted for another plan ({})", differences(plan, &held.spec)));
+    }
+    if held.tasks != wanted.tasks {
+        return refuse(format!("was submitted with --tasks {}, not {}", held.tasks, wanted.tasks));
+    }
+    if held.run_arguments != wanted.run_arguments {
+        let words = |arguments: &[String]| match arguments {
+            [] => "nothing".to_string(),
+            words => words.join(" "),
+        };
+        return refuse(format!(
+            "was submitted to run with {}, not with {}",
+            words(&held.run_arguments),
+            words(&wanted.run_arguments)
+        ));
+    }
+    Ok(Some(held))
+}
+
+/// The last line in the log of a task, or of the merge, that has anything on it, without what a terminal would act upon.
+pub fn last_words(log: &Path) -> Option<String> {
+    const READ: u64 = 4096;
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = fs::File::open(log).ok()?;
+    let length = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(READ))).ok()?;
+    let mut tail = Vec::new();
+    file.take(READ).read_to_end(&mut tail).ok()?;
+    let text = String::from_utf8_lossy(&tail);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    Some(line.chars().filter(|c| !c.is_control()).collect())
+}
