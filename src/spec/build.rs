@@ -420,6 +420,14 @@ impl Programs {
     }
 }
 
+/// The value of a key as a resolved spec has it: widths are a list.
+pub(super) fn to_json(key: &Key, value: &Value) -> Json {
+    match (&key.kind, value.as_word().and_then(key::widths)) {
+        (Kind::Widths, Some(widths)) => widths.into(),
+        _ => Json::from(value),
+    }
+}
+
 /// The whole spec as JSON, nested like the TOML. The content of files that it names is part of what it says: `content` of
 /// `[task]` and `[init]` has the BLAKE3 of each.
 fn resolved(base: &Spec, sweeps: &[Sweep], files: &BTreeMap<&'static str, BTreeMap<String, String>>) -> Json {
@@ -433,10 +441,7 @@ fn resolved(base: &Spec, sweeps: &[Sweep], files: &BTreeMap<&'static str, BTreeM
             document.insert("sweep".to_string(), Json::Object(ranges.collect()));
         }
         let Some(value) = key.get(base).filter(|_| !is_swept(key)) else { continue };
-        let json = match (&key.kind, value.as_word().and_then(key::widths)) {
-            (Kind::Widths, Some(widths)) => widths.into(),
-            _ => Json::from(&value),
-        };
+        let json = to_json(key, &value);
         if key.table().is_empty() {
             document.insert(key.name.to_string(), json);
         } else {

@@ -3,11 +3,31 @@
 
 use serde_json::Value as Json;
 
-use super::Plan;
+use super::build::to_json;
+use super::key::{self, Spec};
+use super::{Overrides, Plan, Warning, parse};
 
 /// The text of a spec whose plan is this one. Files that the spec names are not in it, only their paths: where their
-/// content has changed, [`Plan::hash`] differs.
+/// content has changed, [`Plan::hash`] differs. Keys that no cell uses are left out where they have their defaults.
 pub fn to_toml(plan: &Plan) -> String {
+    let everything = text(plan, |_, _| true);
+    // The one place that knows which keys are idle is where plans are built.
+    let warnings =
+        parse(&everything, "spec.toml", &Overrides::default()).map_or(Vec::new(), |(_, warnings)| warnings);
+    let idle: Vec<&str> = warnings
+        .iter()
+        .filter_map(|warning| if let Warning::Unused { key, .. } = warning { Some(*key) } else { None })
+        .collect();
+    text(plan, |name, value| !idle.contains(&name) || !is_default(name, value))
+}
+
+fn is_default(name: &str, value: &Json) -> bool {
+    let default = key::find(name).ok().and_then(|key| Some(to_json(key, &key.get(&Spec::default())?)));
+    default.as_ref() == Some(value)
+}
+
+/// The keys that are `wanted`, by dotted name and value.
+fn text(plan: &Plan, wanted: impl Fn(&str, &Json) -> bool) -> String {
     let items = || plan.resolved.as_object().into_iter().flatten();
     let mut text = String::new();
     // Keys of no table come first: after the head of a table they would be its own.
@@ -19,7 +39,7 @@ pub fn to_toml(plan: &Plan) -> String {
         text += &format!("\n[{table}]\n");
         for (key, value) in keys {
             match value {
-                // Says what files held, for the hash.
+                // What files held, for the hash.
                 _ if key == "content" => {}
                 // Dotted names of other tables.
                 _ if table == "sweep" => text += &format!("\"{key}\" = {}\n", toml(value)),
@@ -29,7 +49,10 @@ pub fn to_toml(plan: &Plan) -> String {
                         text += &format!("{key}.{entry} = {}\n", toml(value));
                     }
                 }
-                _ => text += &format!("{key} = {}\n", toml(value)),
+                _ if wanted(&format!("{table}.{key}"), value) => {
+                    text += &format!("{key} = {}\n", toml(value))
+                }
+                _ => {}
             }
         }
     }
@@ -44,15 +67,25 @@ fn toml(value: &Json) -> String {
 #[cfg(test)]
 mod tests {
     use super::to_toml;
-    use crate::spec::{Overrides, Plan, parse, presets};
+    use crate::spec::{Overrides, Plan, Warning, parse, presets};
 
     fn there_and_back(text: &str, name: &str, overrides: &Overrides) -> Plan {
-        let (plan, _) = parse(text, name, overrides).unwrap();
+        let (plan, given) = parse(text, name, overrides).unwrap();
         let frozen = to_toml(&plan);
-        let (back, _) = parse(&frozen, "spec.toml", &Overrides::default())
+        let (back, warnings) = parse(&frozen, "spec.toml", &Overrides::default())
             .unwrap_or_else(|error| panic!("{name}: {error}\n{frozen}"));
         assert_eq!(back, plan, "{name}:\n{frozen}");
         assert_eq!(back.hash(), plan.hash(), "{name}:\n{frozen}");
+        // What was idle as the user wrote it he has been told of; nothing else is.
+        let keys = |warnings: &[Warning]| -> Vec<String> {
+            let key = |warning: &Warning| match warning {
+                Warning::Unused { key, .. } => Some(key.to_string()),
+                _ => None,
+            };
+            warnings.iter().filter_map(key).collect()
+        };
+        let (idle, was_idle) = (keys(&warnings), keys(&given));
+        assert!(idle.iter().all(|key| was_idle.contains(key)), "{name}: {idle:?}");
         plan
     }
 
