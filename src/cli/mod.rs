@@ -20,6 +20,7 @@ pub mod dry_run;
 pub mod fit;
 pub mod inspect;
 pub mod interrupt;
+pub mod merge;
 pub mod presets;
 pub mod progress;
 pub mod run;
@@ -66,12 +67,14 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
     Fit(fit::FitArgs),
+    /// Put the shards of a sweep together: the same files as those of the whole sweep, to the byte
+    Merge(merge::MergeArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 4] = ["plot", "report", "merge", "slurm"];
+const NOT_YET: [&str; 3] = ["plot", "report", "slurm"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -79,7 +82,7 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit"];
+    let commands = ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "merge"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -98,6 +101,7 @@ impl Cli {
             Command::Claims(args) => claims::run(&args),
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
+            Command::Merge(args) => merge::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }
@@ -146,6 +150,7 @@ impl From<OutputError> for Failure {
         let status = match error {
             OutputError::Refused(_) => BAD_ARGUMENTS,
             OutputError::Busy(_) | OutputError::OtherEngine(_) => BAD_ARGUMENTS,
+            OutputError::Missing(_) | OutputError::Disagreement(_) => FAILED,
             OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
         };
         Failure::new(status, error.to_string())

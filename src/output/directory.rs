@@ -162,7 +162,12 @@ pub fn decide(
     if held.options != wanted.options {
         return Err(OutputError::Refused(format!(
             "the sweep in {place} was started with {}; --resume needs the same",
-            flags(&held.options)
+            match flags(&held.options) {
+                none if none.is_empty() => {
+                    "none of --runs parquet or none, --trace, --save-params, --verify".to_string()
+                }
+                flags => flags.join(" "),
+            }
         )));
     }
     if held.program_version != wanted.program_version {
@@ -177,20 +182,26 @@ pub fn decide(
 
 /// What tells two plans apart, the first few keys of it.
 fn differences(plan: &Plan, held: &Manifest) -> String {
-    const NAMED: usize = 5;
     let mut keys = plan.differences(&held.spec);
-    let more = keys.len().saturating_sub(NAMED);
-    keys.truncate(NAMED);
     if keys.is_empty() {
         keys.push("the specs are the same, their plan_hash is not".into());
     }
-    if more > 0 {
-        keys.push(format!("and {more} more"));
-    }
-    keys.join("; ")
+    first_few(keys).join("; ")
 }
 
-fn holds_files(directory: &Path) -> Result<bool, OutputError> {
+/// As many as a message has room for.
+pub(super) fn first_few(mut all: Vec<String>) -> Vec<String> {
+    const NAMED: usize = 5;
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all
+}
+
+/// Whether there is anything in a directory but a lock.
+pub(super) fn holds_files(directory: &Path) -> Result<bool, OutputError> {
     match fs::read_dir(directory) {
         Ok(mut entries) => {
             Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != lock::FILE)))
@@ -219,10 +230,10 @@ fn missing(held: &Options, wanted: &Options) -> Vec<String> {
 }
 
 /// The options as the user would type them.
-fn flags(options: &Options) -> String {
+pub(super) fn flags(options: &Options) -> Vec<String> {
     let mut flags = Vec::new();
-    if options.runs == super::RunsFile::None {
-        flags.push("--runs none".to_string());
+    if options.runs != super::RunsFile::Csv {
+        flags.push(format!("--runs {}", options.runs.word()));
     }
     if options.trace > 0 {
         flags.push(format!("--trace {}", options.trace));
@@ -233,9 +244,5 @@ fn flags(options: &Options) -> String {
     if options.verify > 0.0 {
         flags.push(format!("--verify {}", options.verify));
     }
-    if flags.is_empty() {
-        "none of --runs none, --trace, --save-params, --verify".into()
-    } else {
-        flags.join(" ")
-    }
+    flags
 }

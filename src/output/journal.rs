@@ -20,7 +20,6 @@ use super::curves::CurveTally;
 use super::manifest::{Counts, Stint, Verification};
 use super::rows::Rows;
 use super::{OutputError, failed};
-use crate::spec::Plan;
 
 /// The file's name.
 pub const FILE: &str = "journal.jsonl";
@@ -46,11 +45,18 @@ impl OpenCell {
         self.curve.merge(&other.curve);
     }
 
-    /// Writes the rows of cell `cell`, whose runs are measured at `measured`, in `cells.csv` and `curves.csv`.
-    pub fn write(&mut self, cells: &mut Rows, curves: &mut Rows, plan: &Plan, cell: usize, measured: &[u32]) {
-        let swept = Rows::of_values(&plan.cells[cell].values);
-        self.tally.write(cells, cell, &swept);
-        self.curve.write(curves, cell, &swept, measured);
+    /// Writes the rows of cell `cell`, whose swept values are `swept` and whose runs are measured at `measured`, in
+    /// `cells.csv` and `curves.csv`.
+    pub fn write(
+        &mut self,
+        cells: &mut Rows,
+        curves: &mut Rows,
+        cell: usize,
+        swept: &Rows,
+        measured: &[u32],
+    ) {
+        self.tally.write(cells, cell, swept);
+        self.curve.write(curves, cell, swept, measured);
     }
 }
 
@@ -159,6 +165,14 @@ pub fn read(
         }
     }
     Ok((history.next > start).then_some(history))
+}
+
+/// The first run after those of the last entry of the journal of `directory`, whatever the files beside it hold; `None`
+/// without an entry. For messages.
+pub fn reached(directory: &Path) -> Option<u64> {
+    let lines = BufReader::new(File::open(directory.join(FILE)).ok()?).split(b'\n');
+    let entries = lines.map_while(|line| Entry::of_line(&[line.ok()?.as_slice(), b"\n"].concat()));
+    entries.last().map(|entry| entry.to)
 }
 
 impl History {

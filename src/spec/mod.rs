@@ -7,6 +7,7 @@
 //! | `document` | TOML text and flags, key by key |
 //! | `range` | the values of a swept key |
 //! | `build` | cells, checks across keys, programs |
+//! | `grid` | the cells alone |
 //! | `points` | given initial parameters |
 //! | [`plan`] | the result |
 //! | `shard` | parts of a plan |
@@ -16,6 +17,7 @@
 mod build;
 mod document;
 mod error;
+mod grid;
 mod key;
 pub mod plan;
 pub(crate) mod points;
@@ -27,6 +29,7 @@ mod shard;
 use std::path::Path;
 
 pub use error::{Place, SpecError, Warning};
+pub use grid::Grid;
 pub use plan::{Cell, Plan, Value};
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;
