@@ -395,9 +395,11 @@ fn an_unfinished_shard_is_missing_and_its_command_goes_on() {
     directories.extend(shards(place.path(), &plan, Options::default(), &[(2, 2)]));
     fs::create_dir(place.path().join("2-of-2.part-2")).unwrap();
     fs::create_dir(place.path().join("9-of-9.part")).unwrap();
-    directories.extend([place.path().join("2-of-2.part-2"), place.path().join("9-of-9.part")]);
+    fs::create_dir(place.path().join("2-of-2.replaced")).unwrap();
+    directories
+        .extend(["2-of-2.part-2", "9-of-9.part", "2-of-2.replaced"].map(|name| place.path().join(name)));
     let all = merged(&directories, &out).unwrap();
-    assert_eq!((all.taken, all.notes.len()), (2, 3), "{:?}", all.notes);
+    assert_eq!((all.taken, all.notes.len()), (2, 4), "{:?}", all.notes);
     assert_eq!(files(&out), files(&whole(place.path(), &plan, Options::default())));
 }
 

@@ -151,7 +151,7 @@ impl From<OutputError> for Failure {
             OutputError::Refused(_) => BAD_ARGUMENTS,
             OutputError::Busy(_) | OutputError::OtherEngine(_) => BAD_ARGUMENTS,
             OutputError::Missing(_) | OutputError::Disagreement(_) => FAILED,
-            OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
+            OutputError::File { .. } | OutputError::Damaged { .. } | OutputError::Gone(_) => FAILED,
         };
         Failure::new(status, error.to_string())
     }

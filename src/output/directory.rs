@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use super::journal;
 use super::lock::{self, Lock};
-use super::manifest::{Manifest, Options, Status};
+use super::manifest::{self, Manifest, Options, Status};
 use super::results::{Results, clear};
 use super::{OutputError, failed};
 use crate::spec::{Plan, Shard};
@@ -51,9 +52,20 @@ pub fn enter<'p>(
     wanted: Manifest,
     permission: Permission,
 ) -> Result<Entered<'p>, OutputError> {
-    // A place that holds everything need not be writable.
-    if let Decision::Show(held) = decide(directory, plan, &wanted, permission)? {
-        return Ok(Entered::Finished(held));
+    match decide(directory, plan, &wanted, permission) {
+        // A place that holds everything need not be writable.
+        Ok(Decision::Show(held)) => {
+            tidy(directory);
+            return Ok(Entered::Finished(held));
+        }
+        Ok(_) => {}
+        // While somebody writes there, that is what is wrong, not what the files look like.
+        Err(refused) => {
+            return Err(match Lock::take(directory) {
+                Err(busy @ OutputError::Busy(_)) => busy,
+                _ => refused,
+            });
+        }
     }
     let made = !directory.exists();
     let entered = Lock::take(directory).and_then(|lock| {
@@ -61,9 +73,8 @@ pub fn enter<'p>(
         Ok(match decide(directory, plan, &wanted, permission)? {
             Decision::Show(held) => Entered::Finished(held),
             Decision::Start => {
-                if permission == Permission::Force {
-                    clear(directory)?;
-                }
+                // Without a manifest, too: a killed process may have removed a part of what was there.
+                clear(directory)?;
                 Entered::Open(Box::new(Results::create_under(lock, directory, plan, wanted)?))
             }
             Decision::Resume(held) => {
@@ -76,6 +87,18 @@ pub fn enter<'p>(
         let _ = fs::remove_dir(directory);
     }
     entered
+}
+
+/// Removes what a process that was killed at its very end left in the directory of a finished sweep, as far as that is
+/// possible: nothing is wrong with the sweep.
+fn tidy(directory: &Path) {
+    let left = [journal::FILE, manifest::UNFINISHED, lock::FILE];
+    if left.iter().any(|name| directory.join(name).exists()) {
+        // Not under the hands of whoever is at that end right now.
+        let Ok(_lock) = Lock::take(directory) else { return };
+        let _ = fs::remove_file(directory.join(journal::FILE));
+        let _ = fs::remove_file(directory.join(manifest::UNFINISHED));
+    }
 }
 
 /// Decides by what `directory` holds what is to be done for the sweep that `wanted` describes.

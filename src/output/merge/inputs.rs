@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::engine::Description;
 use crate::output::append::Content;
 use crate::output::manifest::{Manifest, Options, RunsFile, Status};
-use crate::output::{OutputError, cells, curves, directory, journal, params, partial, runs, traces};
+use crate::output::{OutputError, cells, curves, directory, journal, params, partial, runs, shard, traces};
 use crate::spec::{Grid, Shard, plan};
 
 /// A finished shard, or a whole finished sweep.
@@ -69,7 +69,11 @@ impl Inputs {
         let (mut parts, mut unfinished) = (Vec::new(), Vec::new());
         for (directory, place) in &given {
             let shown = directory.display();
-            if published(place).is_some_and(|whole| names.contains(&whole)) {
+            if shard::is_replaced(place) {
+                notes.push(format!("{shown} is left of a shard that was replaced; it is ignored"));
+                continue;
+            }
+            if shard::goes_to(place).is_some_and(|whole| names.contains(&whole)) {
                 notes.push(format!(
                     "{shown} is left of an attempt at a shard that is finished; it is ignored"
                 ));
@@ -82,7 +86,7 @@ impl Inputs {
                 )));
             }
             let Some(mut manifest) = Manifest::read(directory)? else {
-                if published(place).is_some() {
+                if shard::goes_to(place).is_some() {
                     notes.push(format!("{shown} holds nothing yet; it is ignored"));
                     continue;
                 }
@@ -114,11 +118,12 @@ impl Inputs {
                 }
                 Status::Unfinished => unfinished.push(Unfinished {
                     runs: range.end - range.start,
-                    done: journal::reached(directory).map_or(0, |next| next.saturating_sub(range.start)),
+                    done: journal::reached(directory, &manifest)
+                        .map_or(0, |next| next.saturating_sub(range.start)),
                     command: command(
                         &manifest,
                         manifest.shard,
-                        &out_and("--resume", &unpublished(directory)),
+                        &out_and("--resume", &shard::goes_to(directory).unwrap_or_else(|| directory.clone())),
                     ),
                     directory: directory.clone(),
                 }),
@@ -224,19 +229,6 @@ pub fn settled(path: &Path) -> PathBuf {
         (Some(parent), Some(name)) => settled(parent).join(name),
         _ => path.to_path_buf(),
     }
-}
-
-/// Of the place where a shard is trained, `DIR.part` or `DIR.part-2`, where it goes: `DIR`.
-fn published(place: &Path) -> Option<PathBuf> {
-    let name = place.file_name()?.to_str()?;
-    let (whole, attempt) = name.rsplit_once(".part")?;
-    let counted = attempt.strip_prefix('-').is_some_and(|count| count.parse::<u32>().is_ok());
-    (!whole.is_empty() && (attempt.is_empty() || counted)).then(|| place.with_file_name(whole))
-}
-
-/// The same as it is to be typed.
-fn unpublished(directory: &Path) -> PathBuf {
-    published(directory).unwrap_or_else(|| directory.to_path_buf())
 }
 
 /// Whether a manifest does not contradict itself or this program.

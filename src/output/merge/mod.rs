@@ -148,12 +148,7 @@ fn write_files(
         // So that they get their places in no time.
         file.mark()?;
     }
-    if !lock.is_in_place() {
-        return Err(OutputError::Damaged {
-            path: out.to_path_buf(),
-            problem: "it was removed or replaced while shards were merged into it".into(),
-        });
-    }
+    lock.check()?;
     clear(out)?;
     for (name, file) in files {
         manifest.files.insert(name.into(), file.content());
