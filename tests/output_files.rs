@@ -15,7 +15,7 @@ use symbreak::output::directory::{Decision, Entered, Permission, decide, enter};
 use symbreak::output::results::clear;
 use symbreak::output::summary::{self, Cells};
 use symbreak::output::{Manifest, Options, OutputError, Results, RunsFile, Status};
-use symbreak::spec::Plan;
+use symbreak::spec::{Grid, Plan};
 use symbreak::sweep::{self, Limits, SweepError};
 use tempfile::tempdir;
 
@@ -61,7 +61,10 @@ fn the_files_of_a_tiny_sweep() {
     insta::assert_snapshot!("curves.csv", read(place.path(), "curves.csv"));
     insta::assert_snapshot!("traces.csv", read(place.path(), "traces.csv"));
     let cells = Cells::read(place.path()).unwrap();
-    insta::assert_snapshot!("table", summary::text(&manifest, &cells, &plan, Path::new("results/t")));
+    insta::assert_snapshot!(
+        "table",
+        summary::text(&manifest, &cells, &Grid::of(&plan.resolved).unwrap(), Path::new("results/t"))
+    );
     assert_eq!(files(place.path()).len(), 4, "nothing else is left behind");
 }
 
@@ -331,7 +334,8 @@ fn json_has_the_manifest_and_the_cells() {
     let plan = mixed_plan();
     let place = tempdir().unwrap();
     let manifest = sweep_into(place.path(), &plan, &mut engine(9), all_files(), false).unwrap();
-    let document = summary::document(&manifest, &Cells::read(place.path()).unwrap(), &plan);
+    let document =
+        summary::document(&manifest, &Cells::read(place.path()).unwrap(), &Grid::of(&plan.resolved).unwrap());
     for key in [
         "schema_version",
         "name",

@@ -15,7 +15,7 @@ use crate::output::directory::{self, Entered, Permission};
 use crate::output::summary::{self, Cells};
 use crate::output::{Manifest, OutputError, Results, params, shard};
 use crate::shell::quoted;
-use crate::spec::{Plan, Shard};
+use crate::spec::{Grid, Plan, Shard};
 use crate::sweep::{self, Checker, SweepError};
 
 /// Arguments of `symbreak run`.
@@ -226,16 +226,22 @@ fn train(
     Err(Failure::new(FAILED, format!("{error}; {kept}")))
 }
 
-/// Prints a finished sweep; its exit status tells whether verification failed.
+/// Prints a finished sweep.
 fn show(args: &RunArgs, manifest: &Manifest, plan: &Plan, directory: &Path) -> Result<u8, Failure> {
     let again =
         |error: OutputError| Failure::new(FAILED, format!("{error}; --force would train the sweep again"));
     let cells = Cells::read(directory).map_err(again)?;
+    let grid = Grid::of(&plan.resolved)?;
     if args.json {
-        print_json(&summary::document(manifest, &cells, plan))?;
+        print_json(&summary::document(manifest, &cells, &grid))?;
     } else {
-        print(&summary::text(manifest, &cells, plan, directory))?;
+        print(&summary::text(manifest, &cells, &grid, directory))?;
     }
+    verdict(manifest)
+}
+
+/// The exit status of a finished sweep by its verification.
+pub(super) fn verdict(manifest: &Manifest) -> Result<u8, Failure> {
     match manifest.verification.as_ref().filter(|found| !found.passed()) {
         None => Ok(DONE),
         Some(found) => {

@@ -25,10 +25,9 @@ impl Content {
     /// Where it cannot be read.
     pub fn of(path: &Path) -> Result<Content, OutputError> {
         let mut hasher = Hasher::new();
-        let bytes = File::open(path)
-            .and_then(|mut file| io::copy(&mut file, &mut hasher))
-            .map_err(failed("read", path))?;
-        Ok(Content { bytes, blake3: hasher.finalize().to_hex().to_string() })
+        let file = File::open(path).map_err(failed("read", path))?;
+        hasher.update_reader(file).map_err(failed("read", path))?;
+        Ok(Content { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
     }
 }
 

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value as Json;
-
 use super::journal;
 use super::lock::{self, Lock};
 use super::manifest::{self, Manifest, Options, Status};
@@ -142,7 +140,7 @@ pub fn decide(
     if held.plan_hash != wanted.plan_hash {
         return Err(OutputError::Refused(format!(
             "{place} holds {what} of another plan ({}); use --out DIR for another place or --force to start over",
-            differences(plan, &held.spec)
+            differences(plan, &held)
         )));
     }
     if held.shard != wanted.shard || held.status == Status::Incomplete {
@@ -187,7 +185,12 @@ pub fn decide(
     if held.options != wanted.options {
         return Err(OutputError::Refused(format!(
             "the sweep in {place} was started with {}; --resume needs the same",
-            flags(&held.options)
+            match flags(&held.options) {
+                none if none.is_empty() => {
+                    "none of --runs parquet or none, --trace, --save-params, --verify".to_string()
+                }
+                flags => flags.join(" "),
+            }
         )));
     }
     if held.program_version != wanted.program_version {
@@ -200,22 +203,27 @@ pub fn decide(
     Ok(Decision::Resume(Box::new(held)))
 }
 
-/// What tells a plan from that of the resolved spec `held`, the first few keys of it.
-pub(super) fn differences(plan: &Plan, held: &Json) -> String {
-    const NAMED: usize = 5;
-    let mut keys = plan.differences(held);
-    let more = keys.len().saturating_sub(NAMED);
-    keys.truncate(NAMED);
+/// What tells two plans apart, the first few keys of it.
+fn differences(plan: &Plan, held: &Manifest) -> String {
+    let mut keys = plan.differences(&held.spec);
     if keys.is_empty() {
         keys.push("the specs are the same, their plan_hash is not".into());
     }
-    if more > 0 {
-        keys.push(format!("and {more} more"));
-    }
-    keys.join("; ")
+    first_few(keys).join("; ")
 }
 
-/// Whether anything but a lock is there.
+/// As many as a message has room for.
+pub(super) fn first_few(mut all: Vec<String>) -> Vec<String> {
+    const NAMED: usize = 5;
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all
+}
+
+/// Whether there is anything in a directory but a lock.
 pub(super) fn holds_files(directory: &Path) -> Result<bool, OutputError> {
     match fs::read_dir(directory) {
         Ok(mut entries) => {
@@ -245,10 +253,10 @@ fn missing(held: &Options, wanted: &Options) -> Vec<String> {
 }
 
 /// The options as the user would type them.
-fn flags(options: &Options) -> String {
+pub(super) fn flags(options: &Options) -> Vec<String> {
     let mut flags = Vec::new();
-    if options.runs == super::RunsFile::None {
-        flags.push("--runs none".to_string());
+    if options.runs != super::RunsFile::Csv {
+        flags.push(format!("--runs {}", options.runs.word()));
     }
     if options.trace > 0 {
         flags.push(format!("--trace {}", options.trace));
@@ -259,9 +267,5 @@ fn flags(options: &Options) -> String {
     if options.verify > 0.0 {
         flags.push(format!("--verify {}", options.verify));
     }
-    if flags.is_empty() {
-        "none of --runs none, --trace, --save-params, --verify".into()
-    } else {
-        flags.join(" ")
-    }
+    flags
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,6 @@ use super::curves::CurveTally;
 use super::manifest::{Counts, Manifest, Stint, Verification};
 use super::rows::Rows;
 use super::{OutputError, failed};
-use crate::spec::Plan;
 
 /// The file's name.
 pub const FILE: &str = "journal.jsonl";
@@ -46,11 +45,18 @@ impl OpenCell {
         self.curve.merge(&other.curve);
     }
 
-    /// Writes the rows of cell `cell`, whose runs are measured at `measured`, in `cells.csv` and `curves.csv`.
-    pub fn write(&mut self, cells: &mut Rows, curves: &mut Rows, plan: &Plan, cell: usize, measured: &[u32]) {
-        let swept = Rows::of_values(&plan.cells[cell].values);
-        self.tally.write(cells, cell, &swept);
-        self.curve.write(curves, cell, &swept, measured);
+    /// Writes the rows of cell `cell`, whose swept values are `swept` and whose runs are measured at `measured`, in
+    /// `cells.csv` and `curves.csv`.
+    pub fn write(
+        &mut self,
+        cells: &mut Rows,
+        curves: &mut Rows,
+        cell: usize,
+        swept: &Rows,
+        measured: &[u32],
+    ) {
+        self.tally.write(cells, cell, swept);
+        self.curve.write(curves, cell, swept, measured);
     }
 }
 
@@ -167,36 +173,13 @@ pub fn read(
     Ok((history.next > start).then_some(history))
 }
 
-/// Runs that are done by the last whole line of the journal in `directory`; 0 if there is none. The files beside it are not
-/// looked at: good enough to show how far somebody else is, not to go on from.
-pub fn runs_finished(directory: &Path) -> u64 {
-    let Ok(Some(manifest)) = Manifest::read(directory) else { return 0 };
-    last_line(&directory.join(FILE))
-        .ok()
-        .and_then(|line| Entry::of_line(&line, &key(&manifest)))
-        .map_or(0, |entry| entry.totals.counts.runs_finished)
-}
-
-/// The last line of a file that has its end.
-fn last_line(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut tail = 1 << 16;
-    loop {
-        let start = length.saturating_sub(tail);
-        let mut text = Vec::new();
-        file.seek(SeekFrom::Start(start))?;
-        (&mut file).take(length - start).read_to_end(&mut text)?;
-        let end = text.iter().rposition(|&byte| byte == b'\n');
-        let before = end.and_then(|end| text[..end].iter().rposition(|&byte| byte == b'\n'));
-        match (end, before) {
-            (Some(end), Some(before)) => return Ok(text[before + 1..=end].to_vec()),
-            (Some(end), None) if start == 0 => return Ok(text[..=end].to_vec()),
-            (None, _) if start == 0 => return Ok(Vec::new()),
-            // The line begins before what was read: an entry may be long.
-            _ => tail *= 4,
-        }
-    }
+/// The first run after those of the last entry of the journal of `directory`, in which the sweep is that `manifest` describes,
+/// whatever the files beside it hold; `None` without an entry. For messages.
+pub fn reached(directory: &Path, manifest: &Manifest) -> Option<u64> {
+    let lines = BufReader::new(File::open(directory.join(FILE)).ok()?).split(b'\n');
+    let key = key(manifest);
+    let entries = lines.map_while(|line| Entry::of_line(&[line.ok()?.as_slice(), b"\n"].concat(), &key));
+    entries.last().map(|entry| entry.to)
 }
 
 impl History {

@@ -36,6 +36,17 @@ pub enum RunsFile {
     None,
 }
 
+impl RunsFile {
+    /// As `--runs` takes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunsFile::Csv => "csv",
+            RunsFile::Parquet => "parquet",
+            RunsFile::None => "none",
+        }
+    }
+}
+
 /// What the user wants to be written and checked, beyond the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
@@ -74,10 +85,12 @@ pub struct Stint {
 }
 
 impl Stint {
-    /// Adds the runs `from..to` to stints that end before them.
+    /// Adds the runs `from..to` to stints that end before them. The number of threads changes no result, so that of the first
+    /// of several is kept.
     pub fn add(stints: &mut Vec<Stint>, from: u64, to: u64, engine: &Description) {
+        let same = |other: &Description| Description { threads: engine.threads, ..other.clone() } == *engine;
         match stints.last_mut() {
-            Some(last) if last.to == from && last.engine == *engine => last.to = to,
+            Some(last) if last.to == from && same(&last.engine) => last.to = to,
             _ => stints.push(Stint { from, to, engine: engine.clone() }),
         }
     }
@@ -152,7 +165,7 @@ impl Counts {
 /// What `--verify` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
-    /// The engine that repeated the runs.
+    /// The engine that repeated the runs; of a merge all of them, separated by commas.
     pub engine: String,
     /// Runs repeated.
     pub sampled: u64,
@@ -172,7 +185,14 @@ impl Verification {
 
     /// Adds what was found in further runs.
     pub fn merge(&mut self, other: &Verification) {
-        self.engine.clone_from(&other.engine);
+        if self.engine.is_empty() {
+            self.engine.clone_from(&other.engine);
+        }
+        for engine in other.engine.split(", ") {
+            if self.engine.split(", ").all(|known| known != engine) {
+                self.engine += &format!(", {engine}");
+            }
+        }
         self.sampled += other.sampled;
         self.agreed += other.agreed;
         self.explained += other.explained;
@@ -221,7 +241,7 @@ pub struct Manifest {
     pub plan_hash: String,
     /// What was asked for beyond the plan.
     pub options: Options,
-    /// The engine that trained: backend, adapter, adapter_type, driver, threads.
+    /// The engine that trained: backend, adapter, adapter_type, driver, threads. Of a merge that of the first run.
     #[serde(flatten)]
     pub engine: Description,
     /// Which runs of the plan these are; null for all.
@@ -244,11 +264,12 @@ pub struct Manifest {
     pub measured_steps: BTreeMap<u32, Vec<u32>>,
     /// What `--verify` found; null where it was not asked for.
     pub verification: Option<Verification>,
-    /// When the sweep was started, in seconds since 1970.
+    /// When the sweep was started, in seconds since 1970; of a merge the first of its shards.
     pub started_at: u64,
-    /// Seconds that the engine trained, over all sessions of a resumed sweep.
+    /// Seconds that the engine trained, over all sessions of a resumed sweep and all shards of a merged one.
     pub training_seconds: f64,
-    /// Seconds from start to end, over all sessions of a resumed sweep.
+    /// Seconds from start to end, over all sessions of a resumed sweep. Of a merge the sum over its shards, whether they ran
+    /// at the same time or not; merging takes none.
     pub total_seconds: f64,
     /// What the finished files beside this one hold, by name.
     pub files: BTreeMap<String, Content>,

@@ -9,6 +9,7 @@
 //! | [`manifest`] | `manifest.json` |
 //! | [`runs`], [`cells`], [`curves`], [`traces`], [`params`] | one file each of the result directory |
 //! | [`partial`] | cells of which other shards have runs, too |
+//! | [`merge`] | shards put together |
 //! | [`piece`] | what a piece of a window adds to the files, made on one core |
 //! | [`journal`] | what a resumed sweep goes on from |
 //! | [`lock`] | one writer a directory |
@@ -26,6 +27,7 @@ pub mod directory;
 pub mod journal;
 pub mod lock;
 pub mod manifest;
+pub mod merge;
 pub mod params;
 pub mod partial;
 pub mod piece;
@@ -64,6 +66,12 @@ pub enum OutputError {
     /// The directory holds what another engine trained; the text says which.
     #[error("{0}")]
     OtherEngine(String),
+    /// Runs are not there; the text says which, and how to train them.
+    #[error("{0}")]
+    Missing(String),
+    /// Two directories tell different things of the same runs; the text says where.
+    #[error("{0}")]
+    Disagreement(String),
     /// The directory that is written to is not there any more.
     #[error("{} was removed or replaced while the sweep was running, and its results with it", .0.display())]
     Gone(PathBuf),

@@ -69,7 +69,7 @@ impl Piece {
             }
             piece.counts.merge(open.tally.counts());
             if seeds == (0..plan.seeds) {
-                open.write(&mut piece.cells, &mut piece.curves, plan, cell, measured);
+                open.write(&mut piece.cells, &mut piece.curves, cell, &swept, measured);
             } else if seeds.start > 0 {
                 piece.head = Some(open);
             } else {

@@ -148,12 +148,20 @@ pub fn progress(out: &Path) -> Result<Progress, OutputError> {
             Ok(Progress::Finished(Box::new(held)))
         }
         Some(_) => wrong("it holds a sweep that is not finished, where only a finished shard is put"),
-        None if directory::holds_files(out)? => wrong("it holds files but no sweep, where a shard is to be put"),
+        None if directory::holds_files(out)? => {
+            wrong("it holds files but no sweep, where a shard is to be put")
+        }
         None => {
             let attempts = attempts(out).unwrap_or_default();
-            Ok(Progress::Runs(attempts.iter().map(|place| journal::runs_finished(place)).max().unwrap_or(0)))
+            Ok(Progress::Runs(attempts.iter().filter_map(|place| runs_of(place)).max().unwrap_or(0)))
         }
     }
+}
+
+/// Runs that an attempt has done.
+fn runs_of(attempt: &Path) -> Option<u64> {
+    let manifest = Manifest::read(attempt).ok()??;
+    Some(journal::reached(attempt, &manifest)? - manifest.range().start)
 }
 
 /// Removes a directory with the files of a sweep, if there is one; if it has others, it stays with them.
@@ -166,6 +174,18 @@ fn remove(directory: &Path) -> Result<(), OutputError> {
 /// The place of an attempt, counted from 1.
 fn part(out: &Path, attempt: u32) -> PathBuf {
     with(out, &if attempt == 1 { ".part".to_string() } else { format!(".part-{attempt}") })
+}
+
+/// Of the place of an attempt, `DIR.part` or `DIR.part-2`, where the shard goes: `DIR`. `None` of any other.
+pub(super) fn goes_to(place: &Path) -> Option<PathBuf> {
+    let (out, attempt) = place.file_name()?.to_str()?.rsplit_once(".part")?;
+    let counted = attempt.strip_prefix('-').is_some_and(|count| count.parse::<u32>().is_ok());
+    (!out.is_empty() && (attempt.is_empty() || counted)).then(|| place.with_file_name(out))
+}
+
+/// Whether a directory is what is left of a shard that was replaced.
+pub(super) fn is_replaced(place: &Path) -> bool {
+    place.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(REPLACED.as_bytes()))
 }
 
 /// All attempts that are there.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::append::write_whole;
-use super::directory::{differences, holds_files};
+use super::directory::{first_few, holds_files};
 use super::lock::Lock;
 use super::{OutputError, failed};
 use crate::spec::Plan;
@@ -197,7 +197,10 @@ pub fn held(directory: &Path, plan: &Plan, wanted: &Submission) -> Result<Option
     let refuse =
         |what: String| Err(OutputError::Refused(format!("{place} {what}; use --out DIR for another place")));
     if held.plan_hash != wanted.plan_hash {
-        return refuse(format!("was submitted for another plan ({})", differences(plan, &held.spec)));
+        return refuse(format!(
+            "was submitted for another plan ({})",
+            first_few(plan.differences(&held.spec)).join("; ")
+        ));
     }
     if held.tasks != wanted.tasks {
         return refuse(format!("was submitted with --tasks {}, not {}", held.tasks, wanted.tasks));

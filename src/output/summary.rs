@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::manifest::Manifest;
 use super::{OutputError, cells};
 use crate::measure::outcome::MOVING;
-use crate::spec::{Plan, Value};
+use crate::spec::{Grid, Value};
 
 /// Rows of the table; the rest is in the file.
 const SHOWN: usize = 60;
@@ -42,14 +42,13 @@ impl Cells {
 
     /// A list of objects with the columns of the file; a missing value is null, and the values of swept keys
     /// have the types of the spec.
-    pub fn json(&self, plan: &Plan) -> Json {
+    pub fn json(&self, grid: &Grid) -> Json {
         let object = |row: &Vec<String>| {
-            let cell = row.first().and_then(|text| text.parse::<usize>().ok());
+            let values = row.first().and_then(|text| values(grid, text)).unwrap_or_default();
             let fields = self.columns.iter().zip(row).enumerate().map(|(at, (column, text))| {
                 // The swept keys come right after `cell`.
-                let swept = at.checked_sub(1).filter(|&at| at < plan.swept.len());
-                let value = match (swept, cell.and_then(|cell| plan.cells.get(cell))) {
-                    (Some(at), Some(cell)) => serde_json::to_value(&cell.values[at]).unwrap_or(Json::Null),
+                let value = match at.checked_sub(1).and_then(|at| values.get(at)) {
+                    Some(value) => serde_json::to_value(value).unwrap_or(Json::Null),
                     _ if text.is_empty() => Json::Null,
                     _ => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
                 };
@@ -68,20 +67,20 @@ impl Cells {
 }
 
 /// The document of `run --json`: the manifest, plus `cells`.
-pub fn document(manifest: &Manifest, cells: &Cells, plan: &Plan) -> Json {
+pub fn document(manifest: &Manifest, cells: &Cells, grid: &Grid) -> Json {
     let mut document = serde_json::to_value(manifest).unwrap_or_default();
     if let Some(object) = document.as_object_mut() {
-        object.insert("cells".into(), cells.json(plan));
+        object.insert("cells".into(), cells.json(grid));
     }
     document
 }
 
 /// The table and the notes under it.
-pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -> String {
+pub fn text(manifest: &Manifest, cells: &Cells, grid: &Grid, directory: &Path) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    let mut head: Vec<&str> = if plan.swept.is_empty() { vec!["cell"] } else { Vec::new() };
-    head.extend(plan.swept.iter().map(|key| short_name(key, &plan.swept)));
+    let mut head: Vec<&str> = if grid.swept().is_empty() { vec!["cell"] } else { Vec::new() };
+    head.extend(grid.swept().iter().map(|key| short_name(key, grid.swept())));
     let keys = head.len();
     head.extend(["runs", "broken % [95 %]", "solved % [95 %]", "asym. %", "plateau", "diverged"]);
     let tested = cells.rows.iter().any(|row| !cells.field(row, "accuracy_test_mean").is_empty());
@@ -93,9 +92,8 @@ pub fn text(manifest: &Manifest, cells: &Cells, plan: &Plan, directory: &Path) -
             let part = |end: &str| percent(field(&format!("fraction_{what}{end}")));
             format!("{} [{}, {}]", part(""), part("_low"), part("_high"))
         };
-        let cell = field("cell").parse::<usize>().ok().and_then(|cell| plan.cells.get(cell));
-        let mut line: Vec<String> = match cell {
-            Some(cell) if keys == cell.values.len() => cell.values.iter().map(short_value).collect(),
+        let mut line: Vec<String> = match values(grid, field("cell")) {
+            Some(values) if keys == values.len() => values.iter().map(short_value).collect(),
             _ => vec![field("cell").to_string()],
         };
         line.push(field("runs").into());
@@ -160,6 +158,12 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
         ));
     }
     note(format!("results in {}", directory.display()));
+}
+
+/// The swept values of a cell by the text of its number.
+fn values(grid: &Grid, cell: &str) -> Option<Vec<Value>> {
+    let cell: usize = cell.parse().ok()?;
+    ((cell as u64) < grid.cells()).then(|| grid.values(cell))
 }
 
 /// A fraction in percent, `-` where there is none.

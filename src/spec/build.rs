@@ -126,7 +126,7 @@ fn count_cells(sweeps: &[Sweep], seeds: u64) -> Result<usize, SpecError> {
 }
 
 /// The values of cell `number`; the last sweep varies fastest.
-fn cell_values(sweeps: &[Sweep], mut number: usize) -> Vec<Value> {
+pub(super) fn cell_values(sweeps: &[Sweep], mut number: usize) -> Vec<Value> {
     let mut values: Vec<Value> = sweeps
         .iter()
         .rev()

@@ -7,6 +7,7 @@
 //! | `document` | TOML text and flags, key by key |
 //! | `range` | the values of a swept key |
 //! | `build` | cells, checks across keys, programs |
+//! | `grid` | the cells alone |
 //! | `points` | given initial parameters |
 //! | [`plan`] | the result |
 //! | `shard` | parts of a plan |
@@ -18,6 +19,7 @@ mod build;
 mod document;
 mod error;
 mod frozen;
+mod grid;
 mod key;
 pub mod plan;
 pub(crate) mod points;
@@ -30,6 +32,7 @@ use std::path::Path;
 
 pub use error::{Place, SpecError, Warning};
 pub use frozen::to_toml;
+pub use grid::Grid;
 pub use plan::{Cell, Plan, Value};
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;

@@ -148,38 +148,52 @@ impl Plan {
         })
     }
 
-    /// BLAKE3, in hex, of everything that decides results: the resolved spec but for its name.
+    /// [`hash`] of its spec.
     pub fn hash(&self) -> String {
-        // One line a key, sorted, so that the order of keys in a file does not matter; but that of the sweeps does.
-        let mut text = String::from("symbreak plan 1\n");
-        for (key, value) in settings(&self.resolved) {
-            text += &format!("{key} = {value}\n");
-        }
-        text += &format!("sweep = {}\n", self.swept.join(","));
-        blake3::hash(text.as_bytes()).to_hex().to_string()
+        hash(&self.resolved)
     }
 
     /// How another resolved spec differs from this plan's, one line a key; names do not count.
     pub fn differences(&self, other: &serde_json::Value) -> Vec<String> {
-        let (ours, theirs) = (settings(&self.resolved), settings(other));
-        let mut keys: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
-        keys.sort();
-        keys.dedup();
-        let show = |value: Option<&Json>| value.map_or_else(|| "nothing".to_string(), shorten);
-        let mut lines: Vec<String> = keys
-            .into_iter()
-            .filter(|key| ours.get(*key) != theirs.get(*key))
-            .map(|key| format!("{key}: {} there, {} here", show(theirs.get(key)), show(ours.get(key))))
-            .collect();
-        let order = |resolved: &Json| -> Vec<String> {
-            resolved["sweep"].as_object().map_or_else(Vec::new, |sweep| sweep.keys().cloned().collect())
-        };
-        let (here, there) = (order(&self.resolved), order(other));
-        if lines.is_empty() && here != there {
-            lines.push(format!("order of the sweep: {} there, {} here", there.join(", "), here.join(", ")));
-        }
-        lines
+        differences((other, "there"), (&self.resolved, "here"))
     }
+}
+
+/// BLAKE3, in hex, of everything in a resolved spec that decides results: all but its name. The content of files that it
+/// names is in it as their hashes, so that none needs to be there.
+pub fn hash(resolved: &Json) -> String {
+    // One line a key, sorted, so that the order of keys in a file does not matter; but that of the sweeps does.
+    let mut text = String::from("symbreak plan 1\n");
+    for (key, value) in settings(resolved) {
+        text += &format!("{key} = {value}\n");
+    }
+    text += &format!("sweep = {}\n", swept(resolved).join(","));
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// How two resolved specs, each with a word for where it is, differ, one line a key; names do not count.
+pub fn differences(one: (&Json, &str), other: (&Json, &str)) -> Vec<String> {
+    let ((one, at_one), (other, at_other)) = (one, other);
+    let (first, second) = (settings(one), settings(other));
+    let mut keys: Vec<&String> = first.keys().chain(second.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let show = |value: Option<&Json>| value.map_or_else(|| "nothing".to_string(), shorten);
+    let mut lines: Vec<String> = keys
+        .into_iter()
+        .filter(|key| first.get(*key) != second.get(*key))
+        .map(|key| format!("{key}: {} {at_one}, {} {at_other}", show(first.get(key)), show(second.get(key))))
+        .collect();
+    let (first, second) = (swept(one).join(", "), swept(other).join(", "));
+    if lines.is_empty() && first != second {
+        lines.push(format!("order of the sweep: {first} {at_one}, {second} {at_other}"));
+    }
+    lines
+}
+
+/// Dotted names of the swept keys, slowest first.
+fn swept(resolved: &Json) -> Vec<&str> {
+    resolved["sweep"].as_object().map_or_else(Vec::new, |sweep| sweep.keys().map(String::as_str).collect())
 }
 
 /// What decides results, by dotted key. A swept key is an object with its values, so that it differs from a fixed one.

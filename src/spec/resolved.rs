@@ -13,17 +13,10 @@ use super::{Plan, build, range};
 /// # Errors
 /// Where it holds a key or a value that this program does not know: it is another version's, or was written by hand.
 pub fn from_resolved(resolved: &Json) -> Result<Plan, SpecError> {
-    let mut given = Given::default();
+    let mut given = Given { sweeps: sweeps(resolved)?, ..Given::default() };
     for (table, content) in resolved.as_object().into_iter().flatten() {
         match content {
-            Json::Object(ranges) if table == "sweep" => {
-                for (name, values) in ranges {
-                    let key = key::find(name).map_err(|why| SpecError::of(name, &Place::Manifest, why))?;
-                    let values = range::read(&key.kind, &raw(values))
-                        .map_err(|why| SpecError::of(name, &Place::Manifest, why))?;
-                    given.sweeps.push(Sweep { key, values, place: Place::Manifest });
-                }
-            }
+            Json::Object(_) if table == "sweep" => {}
             Json::Object(keys) => {
                 for (leaf, value) in keys {
                     match value {
@@ -44,6 +37,19 @@ pub fn from_resolved(resolved: &Json) -> Result<Plan, SpecError> {
     }
     // Warnings were given when the sweep was run.
     build::plan(&given, "").map(|(plan, _)| plan)
+}
+
+/// What it sweeps.
+pub(super) fn sweeps(resolved: &Json) -> Result<Vec<Sweep>, SpecError> {
+    let ranges = resolved["sweep"].as_object().into_iter().flatten();
+    ranges
+        .map(|(name, values)| {
+            let error = |why| SpecError::of(name, &Place::Manifest, why);
+            let key = key::find(name).map_err(error)?;
+            let values = range::read(&key.kind, &raw(values)).map_err(error)?;
+            Ok(Sweep { key, values, place: Place::Manifest })
+        })
+        .collect()
 }
 
 fn fix(given: &mut Given, name: &str, value: &Json) -> Result<(), SpecError> {
@@ -71,7 +77,7 @@ fn raw(json: &Json) -> Raw {
 
 #[cfg(test)]
 mod tests {
-    use crate::spec::{Overrides, from_resolved, parse, presets};
+    use crate::spec::{Grid, Overrides, from_resolved, parse, presets};
 
     fn there_and_back(text: &str, name: &str) {
         let (plan, _) = parse(text, name, &Overrides::default()).unwrap();
@@ -80,6 +86,13 @@ mod tests {
         let back = from_resolved(&serde_json::from_str(&written).unwrap()).unwrap();
         assert_eq!(back, plan, "{name}");
         assert_eq!(back.hash(), plan.hash());
+        let grid = Grid::of(&serde_json::from_str(&written).unwrap()).unwrap();
+        assert_eq!(grid.swept(), plan.swept);
+        assert_eq!(grid.cells(), plan.cells.len() as u64);
+        for (number, cell) in plan.cells.iter().enumerate() {
+            assert_eq!(grid.values(number), cell.values);
+            assert_eq!(grid.steps(number), Some(plan.programs[cell.program].steps));
+        }
     }
 
     #[test]
@@ -119,6 +132,11 @@ mod tests {
         let (plan, _) = parse(&text, "t", &Overrides::default()).unwrap();
         std::fs::write(&path, "a,b,y\n1,2,u\n3,4,v\n5,7,u\n").unwrap();
         assert_ne!(from_resolved(&plan.resolved).unwrap().hash(), plan.hash());
+        // Which cell is which is known without them.
+        std::fs::remove_file(&path).unwrap();
+        assert!(from_resolved(&plan.resolved).is_err());
+        assert_eq!(Grid::of(&plan.resolved).unwrap().cells(), 1);
+        assert_eq!(crate::spec::plan::hash(&plan.resolved), plan.hash());
     }
 
     #[test]

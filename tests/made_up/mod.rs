@@ -12,7 +12,7 @@ use symbreak::engine::{
 use symbreak::measure::Symmetry;
 use symbreak::net::philox::{Stream, words};
 use symbreak::output::{Manifest, Options, OutputError, Results};
-use symbreak::spec::{Overrides, Plan, parse};
+use symbreak::spec::{Overrides, Plan, Shard, parse};
 use symbreak::sweep::{self, Checker, SweepError};
 
 /// Makes up answers; fails or sets the flag of Ctrl-C when it is told to.
@@ -25,6 +25,10 @@ pub struct MadeUp {
     pub interrupt_at: Option<usize>,
     /// Every how manieth seed gets another outcome than it should.
     pub wrong_every: Option<u64>,
+    /// The machine that it is on.
+    pub adapter: &'static str,
+    /// Threads of that.
+    pub threads: usize,
     pub calls: AtomicUsize,
 }
 
@@ -73,10 +77,10 @@ impl Engine for MadeUp {
     fn description(&self) -> Description {
         Description {
             backend: "made-up".into(),
-            adapter: "none".into(),
+            adapter: if self.adapter.is_empty() { "none" } else { self.adapter }.into(),
             adapter_type: "processor".into(),
             driver: String::new(),
-            threads: 1,
+            threads: self.threads.max(1),
         }
     }
 
@@ -149,12 +153,37 @@ pub fn sweep_into(
     options: Options,
     resume: bool,
 ) -> Result<Manifest, SweepError> {
-    let mut results = if resume {
+    let results = if resume {
         Results::resume(directory, plan, Manifest::read(directory)?.unwrap())?
     } else {
-        let kernels = vec!["made-up".to_string(); plan.programs.len()];
-        Results::create(directory, plan, Manifest::new(plan, engine.description(), options, &kernels))?
+        Results::create(directory, plan, new_manifest(plan, engine, options))?
     };
+    train(results, plan, engine, options)
+}
+
+/// Trains a shard of a sweep in `directory`.
+pub fn shard_into(
+    directory: &Path,
+    plan: &Plan,
+    engine: &mut MadeUp,
+    options: Options,
+    shard: Shard,
+) -> Result<Manifest, SweepError> {
+    let manifest = Manifest { shard: Some(shard), ..new_manifest(plan, engine, options) };
+    train(Results::create(directory, plan, manifest)?, plan, engine, options)
+}
+
+fn new_manifest(plan: &Plan, engine: &MadeUp, options: Options) -> Manifest {
+    let kernels = vec!["made-up".to_string(); plan.programs.len()];
+    Manifest::new(plan, engine.description(), options, &kernels)
+}
+
+fn train(
+    mut results: Results<'_>,
+    plan: &Plan,
+    engine: &mut MadeUp,
+    options: Options,
+) -> Result<Manifest, SweepError> {
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
     let mut other = MadeUp { runs_per_batch: usize::MAX, wrong_every: Some(5), ..MadeUp::default() };
