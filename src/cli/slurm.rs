@@ -8,6 +8,8 @@ use super::args::{EngineArgs, OutputArgs, SpecArgs};
 use super::{DONE, FAILED, Failure, note, print, print_json};
 use crate::engine::select::Backend;
 use crate::output::params;
+use crate::output::submission::{ARRAY, MERGE, MERGED};
+use crate::shell::quoted;
 use crate::slurm::script::{Places, Resources};
 use crate::slurm::status;
 use crate::slurm::submit::{Outcome, Request};
@@ -194,7 +196,7 @@ fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
     };
     if args.dry_run {
         let preview = request.preview()?;
-        let (array, merge) = (shown.join("array.sbatch"), shown.join("merge.sbatch"));
+        let (array, merge) = (shown.join(ARRAY), shown.join(MERGE));
         let mut text = format!(
             "==> {} <==\n{}\n==> {} <==\n{}\n==> submitted with <==\n",
             array.display(),
@@ -211,17 +213,21 @@ fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
         print(&text)?;
         return Ok(DONE);
     }
-    let place = shown.display();
+    let place = quoted(&shown.to_string_lossy());
     match request.submit()? {
         Outcome::Submitted(submission) if args.json => print_json(&submission)?,
         Outcome::Submitted(submission) => {
             // It has just been added.
             let Some(jobs) = submission.submitted.last() else { return Ok(DONE) };
             if let Some(array) = &jobs.array {
-                print(&format!("tasks {} of {} submitted as job {array}\n", jobs.tasks, submission.tasks))?;
+                let s = if jobs.tasks.parse::<u64>().is_ok() { "" } else { "s" };
+                print(&format!("task{s} {} of {} submitted as job {array}\n", jobs.tasks, submission.tasks))?;
             }
             if let Some(merge) = &jobs.merge {
-                print(&format!("their merge submitted as job {merge}, into {place}/merged\n"))?;
+                print(&format!(
+                    "the merge after them as job {merge}, into {}\n",
+                    shown.join(MERGED).display()
+                ))?;
             }
             print(&format!("how they stand: symbreak slurm status {place}\n"))?;
         }

@@ -157,8 +157,9 @@ pub fn merge(submission: &Submission, resources: &Resources, places: &Places) ->
     lines.push("# All shards that are there. What is missing the merge says itself, run by run.".into());
     lines.push(format!("for task in {{1..{tasks}}}; do"));
     lines.push(format!("    shard={}/$task", places.at(SHARDS)));
-    lines.push("    if [ -e \"$shard\" ]; then set -- \"$@\" \"$shard\"; fi".into());
+    lines.push("    if [ -d \"$shard\" ]; then set -- \"$@\" \"$shard\"; fi".into());
     lines.push("done".into());
+    lines.push("if [ \"$#\" = 0 ]; then echo \"error: no shard is finished\" >&2; exit 1; fi".into());
     let program = quoted(&places.program.to_string_lossy());
     lines.push(format!("exec {program} merge \"$@\" --out {}", places.at(MERGED)));
     finish(lines)

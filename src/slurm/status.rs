@@ -302,7 +302,7 @@ impl Report {
             let of_it: Vec<u64> =
                 self.tasks.iter().filter(|task| task.state == state).map(|task| task.task).collect();
             if !of_it.is_empty() {
-                say(format!("{:>8}: {} (tasks {})", state.word(), of_it.len(), list(&of_it)));
+                say(format!("{:>8}: {} ({})", state.word(), of_it.len(), tasks(&of_it)));
             }
         }
         let merge = &self.merge;
@@ -331,7 +331,9 @@ impl Report {
             say(String::new());
             match self.submit_again.as_str() {
                 "" => say("Submit the merge again:".into()),
-                tasks => say(format!("Submit tasks {tasks} again, and the merge after them:")),
+                _ => {
+                    say(format!("Submit {} again, and the merge after them:", tasks(&self.to_submit().tasks)))
+                }
             }
             for command in &self.commands {
                 say(format!("  {command}"));
@@ -339,6 +341,12 @@ impl Report {
         }
         text
     }
+}
+
+/// `task 3`, `tasks 1-3,7`
+pub fn tasks(numbers: &[u64]) -> String {
+    let s = if numbers.len() == 1 { "" } else { "s" };
+    format!("task{s} {}", list(numbers))
 }
 
 /// Tasks that are not done, one a row.
