@@ -76,7 +76,7 @@ pub fn merge(directories: &[PathBuf], out: &Path, allowed: Allowed) -> Result<Me
     let ranges: Vec<Range<u64>> = inputs.parts.iter().map(|part| part.range.clone()).collect();
     let chosen = cover::tile(&ranges);
     let taken: Vec<&Part> = chosen.iter().map(|&at| &inputs.parts[at]).collect();
-    let Some(first) = taken.first() else { return Err(missing(&inputs, &taken, &[(0..1)])) };
+    let Some(first) = taken.first() else { return Err(missing(&inputs, &taken, &[])) };
     let gaps = cover::gaps(taken.iter().map(|part| &part.range), first.manifest.runs);
     if !gaps.is_empty() && !allowed.missing {
         return Err(missing(&inputs, &taken, &gaps));
