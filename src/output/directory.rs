@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::lock::{self, Lock};
-use super::manifest::{Manifest, Options, Status};
+use super::manifest::{Manifest, Options, RunsFile, Status};
 use super::results::{Results, clear};
 use super::{OutputError, failed};
 use crate::spec::{Plan, Shard};
@@ -203,8 +203,8 @@ fn holds_files(directory: &Path) -> Result<bool, OutputError> {
 /// The flags of `wanted` that the files made with `held` do not answer.
 fn missing(held: &Options, wanted: &Options) -> Vec<String> {
     let mut flags = Vec::new();
-    if wanted.runs == super::RunsFile::Csv && held.runs != wanted.runs {
-        flags.push("--runs csv".to_string());
+    if wanted.runs != RunsFile::None && held.runs != wanted.runs {
+        flags.push(format!("--runs {}", wanted.runs.word()));
     }
     if wanted.trace > held.trace {
         flags.push(format!("--trace {}", wanted.trace));
@@ -221,8 +221,8 @@ fn missing(held: &Options, wanted: &Options) -> Vec<String> {
 /// The options as the user would type them.
 fn flags(options: &Options) -> String {
     let mut flags = Vec::new();
-    if options.runs == super::RunsFile::None {
-        flags.push("--runs none".to_string());
+    if options.runs != RunsFile::Csv {
+        flags.push(format!("--runs {}", options.runs.word()));
     }
     if options.trace > 0 {
         flags.push(format!("--trace {}", options.trace));
@@ -234,7 +234,7 @@ fn flags(options: &Options) -> String {
         flags.push(format!("--verify {}", options.verify));
     }
     if flags.is_empty() {
-        "none of --runs none, --trace, --save-params, --verify".into()
+        "none of --runs parquet or none, --trace, --save-params, --verify".into()
     } else {
         flags.join(" ")
     }

@@ -33,6 +33,17 @@ pub enum RunsFile {
     None,
 }
 
+impl RunsFile {
+    /// As `--runs` takes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunsFile::Csv => "csv",
+            RunsFile::Parquet => "parquet",
+            RunsFile::None => "none",
+        }
+    }
+}
+
 /// What the user wants to be written and checked, beyond the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
@@ -288,6 +299,37 @@ impl Manifest {
             total_seconds: 0.0,
             files: BTreeMap::new(),
         }
+    }
+
+    /// The part that is the same whenever the same runs are trained on the same engine: nothing of times, of threads, or of
+    /// how the sweep was cut up and put together.
+    pub fn reproducible(&self) -> Json {
+        const KEYS: [&str; 19] = [
+            "schema_version",
+            "name",
+            "program_version",
+            "git_hash",
+            "spec",
+            "plan_hash",
+            "backend",
+            "adapter",
+            "adapter_type",
+            "driver",
+            "shard",
+            "runs",
+            "cell_count",
+            "seeds",
+            "counts",
+            "programs",
+            "measured_steps",
+            "verification",
+            "missing",
+        ];
+        let mut content = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = content.as_object_mut() {
+            object.retain(|key, _| KEYS.contains(&key.as_str()));
+        }
+        content
     }
 
     /// Numbers of the runs that this is the manifest of.
