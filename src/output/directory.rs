@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::lock::{self, Lock};
 use super::manifest::{Manifest, Options, RunsFile, Status};
-use super::results::{Results, clear};
+use super::results::{Results, clear, remove_leftovers};
 use super::{OutputError, failed};
 use crate::spec::{Plan, Shard};
 
@@ -53,6 +53,7 @@ pub fn enter<'p>(
 ) -> Result<Entered<'p>, OutputError> {
     // A place that holds everything need not be writable.
     if let Decision::Show(held) = decide(directory, plan, &wanted, permission)? {
+        remove_leftovers(directory);
         return Ok(Entered::Finished(held));
     }
     let made = !directory.exists();

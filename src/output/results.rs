@@ -351,7 +351,7 @@ impl<'p> Results<'p> {
         self.manifest.status = Status::Finished;
         let directory = self.directory.clone();
         let (manifest, lock) = self.close()?;
-        remove_leftovers(&directory)?;
+        remove(&directory, &LEFTOVERS)?;
         drop(lock);
         Ok(manifest)
     }
@@ -461,9 +461,17 @@ fn create_files(
     Ok((files?, create(journal::FILE)?))
 }
 
-/// Removes what a finished sweep has no more use for.
-fn remove_leftovers(directory: &Path) -> Result<(), OutputError> {
-    remove(directory, &[parquet::SEGMENTS, journal::FILE])
+/// What a finished sweep has no more use for.
+const LEFTOVERS: [&str; 2] = [parquet::SEGMENTS, journal::FILE];
+
+/// Removes what a process that was killed has left in the directory of a finished sweep, as far as it lets us.
+pub(super) fn remove_leftovers(directory: &Path) {
+    if LEFTOVERS.iter().any(|name| directory.join(name).exists())
+        && let Ok(_lock) = Lock::take(directory)
+        && let Ok(Some(Manifest { status: Status::Finished, .. })) = Manifest::read(directory)
+    {
+        let _ = remove(directory, &LEFTOVERS);
+    }
 }
 
 /// Removes every file of a sweep from `directory`, and nothing else.
