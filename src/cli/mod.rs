@@ -146,7 +146,7 @@ impl From<OutputError> for Failure {
         let status = match error {
             OutputError::Refused(_) => BAD_ARGUMENTS,
             OutputError::Busy(_) | OutputError::OtherEngine(_) => BAD_ARGUMENTS,
-            OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
+            OutputError::File { .. } | OutputError::Damaged { .. } | OutputError::Gone(_) => FAILED,
         };
         Failure::new(status, error.to_string())
     }

@@ -121,14 +121,14 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     };
     let results = match entered {
         Entered::Finished(manifest) => {
-            shard::publish(&place, &out, args.force)?;
+            manifest.check(&place).map_err(|error| {
+                Failure::new(FAILED, format!("{error}; --force would train the sweep again"))
+            })?;
+            publish(&place, &out, &manifest)?;
             args.note(&format!(
                 "{} holds this sweep, finished; showing it again (--force would train it again)",
                 out.display()
             ));
-            manifest.check(&out).map_err(|error| {
-                Failure::new(FAILED, format!("{error}; --force would train the sweep again"))
-            })?;
             return show(args, &manifest, &plan, &out);
         }
         Entered::Open(results) => *results,
@@ -149,11 +149,23 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let interrupt = Interrupt::watch();
     match train(args, &plan, engine.as_mut(), checker, results, &place, &interrupt)? {
         Some(manifest) => {
-            shard::publish(&place, &out, args.force)?;
+            publish(&place, &out, &manifest)?;
             show(args, &manifest, &plan, &out)
         }
         None => Ok(interrupt.status()),
     }
+}
+
+/// Gives a finished shard its place.
+fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), Failure> {
+    shard::publish(place, out, finished).map_err(|error| {
+        let message = format!(
+            "{error}; the finished shard is kept in {}; put it in its place with: {}",
+            place.display(),
+            resume_command(typed())
+        );
+        Failure::new(FAILED, message)
+    })
 }
 
 /// `results/NAME`, or where the shards of that are.
@@ -183,25 +195,27 @@ fn train(
     let watch = Watch { interrupted: interrupt.flag(), finished: &|runs| bar.inc(runs as u64) };
     let trained = sweep::run(plan, engine, checker, &mut results, &watch);
     bar.finish_and_clear();
-    let error = match trained {
-        Ok(()) => return Ok(Some(results.finish()?)),
-        Err(error) => error,
+    let kept = all - results.left().count() as u64;
+    let (error, put_down) = match trained {
+        Ok(()) => match results.finish() {
+            Ok(manifest) => return Ok(Some(manifest)),
+            Err(error) => (SweepError::Output(error), None),
+        },
+        Err(error @ SweepError::Engine(_)) => (error, Some(results.put_down())),
+        Err(error @ SweepError::Output(_)) => (error, Some(results.salvage())),
     };
-    let put_down = match &error {
-        SweepError::Engine(_) => results.put_down(),
-        SweepError::Output(_) => results.salvage(),
-    };
-    let kept = match put_down {
-        Ok(manifest) => format!(
-            "{} of {all} runs are kept in {}, where cells.csv covers them; go on with: {}",
-            manifest.counts.runs_finished,
-            directory.display(),
-            resume_command(typed())
+    let (place, command) = (directory.display(), resume_command(typed()));
+    let kept = match (&error, put_down) {
+        (SweepError::Output(OutputError::Gone(_)), _) => format!("start again with: {command}"),
+        (_, Some(Err(gone @ OutputError::Gone(_)))) => format!("{gone}; start again with: {command}"),
+        (_, Some(Ok(manifest))) => format!(
+            "{} of {all} runs are kept in {place}, where cells.csv covers them; go on with: {command}",
+            manifest.counts.runs_finished
         ),
-        Err(second) => format!(
-            "finished runs are kept in {}, but cells.csv could not be written ({second}); go on with: {}",
-            directory.display(),
-            resume_command(typed())
+        (_, None) => format!("{kept} of {all} runs are kept in {place}; finish with: {command}"),
+        (_, Some(Err(second))) => format!(
+            "{kept} of {all} runs are kept in {place}, but cells.csv could not be written ({second}); \
+             go on with: {command}"
         ),
     };
     if matches!(error, SweepError::Engine(EngineError::Interrupted)) {

@@ -70,7 +70,17 @@ impl Appended {
 
     /// Waits until all bytes are where a loss of power does not reach them, and tells what came since the last mark.
     /// `bytes` is the length of the file, `blake3` that of the new bytes.
+    ///
+    /// # Errors
+    /// [`OutputError::Damaged`] if others have removed, replaced or changed it: the sooner that is known, the less is lost.
     pub fn mark(&mut self) -> Result<Content, OutputError> {
+        let length = self.file.metadata().map_err(failed("read", &self.path))?.len();
+        if length != self.length || !is_at(&self.file, &self.path) {
+            return Err(OutputError::Damaged {
+                path: self.path.clone(),
+                problem: "something else changed, removed or replaced it while the sweep was running".into(),
+            });
+        }
         if self.length > self.since.0 {
             self.file.sync_data().map_err(failed("write", &self.path))?;
         }
@@ -169,6 +179,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     new.push(".new");
     Appended::create(PathBuf::from(new), bytes)?.publish(path)?;
     path.parent().map_or(Ok(()), settle)
+}
+
+/// Whether `path` leads to this open file.
+#[cfg(unix)]
+pub fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
+/// Elsewhere open files are not replaced.
+#[cfg(not(unix))]
+pub fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// Waits until the names in a directory are where a loss of power does not reach them.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::lock::{self, Lock};
 use super::manifest::{Manifest, Options, RunsFile, Status};
-use super::results::{Results, clear, remove_leftovers};
+use super::results::{LEFTOVERS, Results, clear, remove};
 use super::{OutputError, failed};
 use crate::spec::{Plan, Shard};
 
@@ -51,10 +51,20 @@ pub fn enter<'p>(
     wanted: Manifest,
     permission: Permission,
 ) -> Result<Entered<'p>, OutputError> {
-    // A place that holds everything need not be writable.
-    if let Decision::Show(held) = decide(directory, plan, &wanted, permission)? {
-        remove_leftovers(directory);
-        return Ok(Entered::Finished(held));
+    match decide(directory, plan, &wanted, permission) {
+        // A place that holds everything need not be writable.
+        Ok(Decision::Show(held)) => {
+            tidy(directory);
+            return Ok(Entered::Finished(held));
+        }
+        Ok(_) => {}
+        // While somebody writes there, that is what is wrong, not what the files look like.
+        Err(refused) => {
+            return Err(match Lock::take(directory) {
+                Err(busy @ OutputError::Busy(_)) => busy,
+                _ => refused,
+            });
+        }
     }
     let made = !directory.exists();
     let entered = Lock::take(directory).and_then(|lock| {
@@ -62,9 +72,8 @@ pub fn enter<'p>(
         Ok(match decide(directory, plan, &wanted, permission)? {
             Decision::Show(held) => Entered::Finished(held),
             Decision::Start => {
-                if permission == Permission::Force {
-                    clear(directory)?;
-                }
+                // Without a manifest, too: a killed process may have removed a part of what was there.
+                clear(directory)?;
                 Entered::Open(Box::new(Results::create_under(lock, directory, plan, wanted)?))
             }
             Decision::Resume(held) => {
@@ -77,6 +86,16 @@ pub fn enter<'p>(
         let _ = fs::remove_dir(directory);
     }
     entered
+}
+
+/// Removes what a process that was killed at its very end left in the directory of a finished sweep, as far as that is
+/// possible: nothing is wrong with the sweep.
+fn tidy(directory: &Path) {
+    if LEFTOVERS.iter().chain([&lock::FILE]).any(|name| directory.join(name).exists()) {
+        // Not under the hands of whoever is at that end right now.
+        let Ok(_lock) = Lock::take(directory) else { return };
+        let _ = remove(directory, &LEFTOVERS);
+    }
 }
 
 /// Decides by what `directory` holds what is to be done for the sweep that `wanted` describes.

@@ -3,12 +3,12 @@
 //!
 //! A line says what every file was given by the window, length and hash, so that whatever came after it can be cut off and
 //! whatever was changed since is found; and what the window added to the cell that it left incomplete, which no file shows
-//! yet. Nothing is believed that is not complete: the first line that does not hold, and all after it, count for nothing.
+//! yet. It is hashed together with what sweep it is of, so that no other sweep takes it for its own. Nothing is believed that
+//! is not complete: the first line that does not hold, and all after it, count for nothing.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use super::append::{Again, Content};
 use super::cells::CellTally;
 use super::curves::CurveTally;
-use super::manifest::{Counts, Stint, Verification};
+use super::manifest::{Counts, Manifest, Stint, Verification};
 use super::rows::Rows;
 use super::{OutputError, failed};
 use crate::spec::Plan;
@@ -84,7 +84,7 @@ pub struct Entry {
     pub totals: Totals,
 }
 
-/// A line: an entry and the BLAKE3 of its text.
+/// A line: an entry and the BLAKE3 of its text, keyed with its sweep.
 #[derive(Deserialize)]
 struct Line<'a> {
     blake3: &'a str,
@@ -93,20 +93,26 @@ struct Line<'a> {
 }
 
 impl Entry {
-    /// The entry as a line of the journal.
-    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+    /// The entry as a line of the journal of the sweep that `manifest` describes.
+    pub fn line(&self, manifest: &Manifest) -> serde_json::Result<Vec<u8>> {
         let entry = serde_json::to_string(self)?;
-        let blake3 = blake3::hash(entry.as_bytes()).to_hex();
+        let blake3 = blake3::keyed_hash(&key(manifest), entry.as_bytes()).to_hex();
         Ok(format!("{{\"blake3\":\"{blake3}\",\"entry\":{entry}}}\n").into_bytes())
     }
 
-    /// The entry of a whole, unchanged line.
-    fn of_line(line: &[u8]) -> Option<Entry> {
+    /// The entry of a whole, unchanged line of the sweep with this key.
+    fn of_line(line: &[u8], key: &[u8; 32]) -> Option<Entry> {
         let line: Line<'_> = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
         let entry = line.entry.get();
-        let same = blake3::hash(entry.as_bytes()).to_hex().as_str() == line.blake3;
+        let same = blake3::keyed_hash(key, entry.as_bytes()).to_hex().as_str() == line.blake3;
         if same { serde_json::from_str(entry).ok() } else { None }
     }
+}
+
+/// What sweep a manifest describes, in 32 bytes.
+fn key(manifest: &Manifest) -> [u8; 32] {
+    let Manifest { plan_hash, shard, options, .. } = manifest;
+    *blake3::hash(format!("{plan_hash} {shard:?} {options:?}").as_bytes()).as_bytes()
 }
 
 /// What a journal and the files beside it agree on.
@@ -124,16 +130,15 @@ pub struct History {
     pub files: Vec<(&'static str, Again)>,
 }
 
-/// Reads the journal of `directory` and the files `names`, for the runs `range` of a plan of `seeds` runs a cell, up to
-/// the last entry that is whole and whose files hold what they were given. `None` if there is no such entry.
+/// Reads the journal of `directory` and the files `names`, for the sweep that `manifest` describes, up to the last entry
+/// that is whole and whose files hold what they were given. `None` if there is no such entry.
 ///
 /// # Errors
 /// Where something is there and cannot be read.
 pub fn read(
     directory: &Path,
     names: &[&'static str],
-    range: Range<u64>,
-    seeds: u64,
+    manifest: &Manifest,
 ) -> Result<Option<History>, OutputError> {
     let path = directory.join(FILE);
     let Some(journal) = Again::open(path.clone())? else { return Ok(None) };
@@ -142,6 +147,7 @@ pub fn read(
         let Some(file) = Again::open(directory.join(name))? else { return Ok(None) };
         files.push((name, file));
     }
+    let (range, key) = (manifest.range(), key(manifest));
     let start = range.start;
     let mut history =
         History { next: start, open: OpenCell::default(), totals: Totals::default(), journal, files };
@@ -150,11 +156,11 @@ pub fn read(
     loop {
         line.clear();
         lines.read_until(b'\n', &mut line).map_err(failed("read", &path))?;
-        let Some(entry) = Entry::of_line(&line) else { break };
+        let Some(entry) = Entry::of_line(&line, &key) else { break };
         if entry.from != history.next || entry.to <= entry.from || entry.to > range.end {
             break;
         }
-        if !history.take(entry, &line, seeds)? {
+        if !history.take(entry, &line, manifest.seeds)? {
             break;
         }
     }

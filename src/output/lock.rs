@@ -1,15 +1,21 @@
 //! One writer a directory.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::append::{is_at, settle};
 use super::{OutputError, failed};
 
 /// The file's name.
 pub const FILE: &str = "sweep.lock";
+
+/// How often something is tried that another process may be in the middle of.
+const ATTEMPTS: u32 = 50;
 
 /// Says that this process writes into a directory, as long as it lives.
 ///
@@ -35,10 +41,18 @@ impl Lock {
     /// # Errors
     /// [`OutputError::Busy`] while another process, or another part of this one, holds it.
     pub fn take(directory: &Path) -> Result<Lock, OutputError> {
-        fs::create_dir_all(directory).map_err(failed("create the directory", directory))?;
         let path = directory.join(FILE);
+        let mut attempts = 0;
         loop {
-            let (file, fresh) = open(&path).map_err(failed("create", &path))?;
+            make(directory)?;
+            let (file, fresh) = match open(&path) {
+                // Another process, which gave up its work there, removes a directory that is empty.
+                Err(error) if error.kind() == ErrorKind::NotFound && attempts < ATTEMPTS => {
+                    attempts += 1;
+                    continue;
+                }
+                opened => opened.map_err(failed("create", &path))?,
+            };
             match file.try_lock() {
                 // Whoever held it may have removed the file before this one was locked: then it is not the lock.
                 Ok(()) if !is_at(&file, &path) => {}
@@ -75,7 +89,17 @@ impl Lock {
 
     /// Whether the directory is still the one that was locked: it may be removed or replaced under a running sweep, whose
     /// files then are nowhere.
-    pub fn is_in_place(&self) -> bool {
+    ///
+    /// # Errors
+    /// [`OutputError::Gone`] if it is not.
+    pub fn check(&self) -> Result<(), OutputError> {
+        match self.path.parent() {
+            Some(directory) if !self.is_in_place() => Err(OutputError::Gone(directory.to_path_buf())),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_in_place(&self) -> bool {
         is_at(&self.file, &self.path)
     }
 }
@@ -112,10 +136,27 @@ fn open(path: &Path) -> std::io::Result<(File, bool)> {
     }
 }
 
+/// Makes a directory that outlives a loss of power, and those above it.
+fn make(directory: &Path) -> Result<(), OutputError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
+    let missing: Vec<&Path> = directory.ancestors().take_while(missing).collect();
+    fs::create_dir_all(directory).map_err(failed("create the directory", directory))?;
+    missing.into_iter().filter_map(Path::parent).try_for_each(settle)
+}
+
+/// Who holds the lock, which is somebody: if the file does not say so yet, it will soon.
 fn holder(path: &Path) -> Option<Holder> {
-    let mut text = String::new();
-    File::open(path).ok()?.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let read = || serde_json::from_str::<Holder>(&fs::read_to_string(path).ok()?).ok();
+    for _ in 0..ATTEMPTS {
+        match read() {
+            Some(holder) if !holder.is_gone() => return Some(holder),
+            _ => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    read()
 }
 
 fn host() -> String {
@@ -128,19 +169,6 @@ fn busy(directory: &Path, holder: Option<Holder>, advice: &str) -> OutputError {
         "another process{who} is writing a sweep into {}; wait for it, or use --out DIR for another place{advice}",
         directory.display()
     ))
-}
-
-/// Whether `path` leads to this open file.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
-}
-
-/// Elsewhere open files are not replaced.
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
 }
 
 #[cfg(test)]

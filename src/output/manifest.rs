@@ -9,13 +9,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::append::{Content, write_whole};
-use super::{OutputError, failed};
+use super::{OutputError, cells, failed};
 use crate::engine::{Description, RunResult, measured_steps};
 use crate::measure::{Outcome, Standstill, Symmetry, outcome, standstill};
 use crate::spec::{Plan, Shard};
 
 /// The file's name.
 pub const FILE: &str = "manifest.json";
+
+/// Its name while it is written.
+pub const UNFINISHED: &str = "manifest.json.new";
 
 /// Version of the layout of result directories.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -337,16 +340,21 @@ impl Manifest {
         self.shard.map_or(0..self.runs, |shard| shard.of_runs(self.runs))
     }
 
-    /// Whether the files in `directory` are as long as they were when they were finished.
+    /// Whether the files in `directory` are as long as they were when they were finished, and `cells.csv`, which is what is
+    /// shown of a sweep, holds the same bytes.
     ///
     /// # Errors
-    /// [`OutputError::Damaged`] where one is not.
+    /// [`OutputError::Damaged`] where one is not or does not.
     pub fn check(&self, directory: &Path) -> Result<(), OutputError> {
         for (name, content) in &self.files {
             let path = directory.join(name);
             let found = std::fs::metadata(&path).map_err(failed("read", &path))?.len();
             if found != content.bytes {
                 let problem = format!("it has {found} bytes, not the {} that were written", content.bytes);
+                return Err(OutputError::Damaged { path, problem });
+            }
+            if name == cells::FILE && Content::of(&path)? != *content {
+                let problem = "it holds other bytes than were written".into();
                 return Err(OutputError::Damaged { path, problem });
             }
         }

@@ -64,6 +64,9 @@ pub enum OutputError {
     /// The directory holds what another engine trained; the text says which.
     #[error("{0}")]
     OtherEngine(String),
+    /// The directory that is written to is not there any more.
+    #[error("{} was removed or replaced while the sweep was running, and its results with it", .0.display())]
+    Gone(PathBuf),
     /// A file does not hold what this program wrote.
     #[error("{}: {problem}", path.display())]
     Damaged {
@@ -81,10 +84,29 @@ pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space there",
+        io::ErrorKind::StorageFull => "; free some space there",
+        io::ErrorKind::QuotaExceeded => "; free some space of your quota there",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; choose another place with --out DIR"
+            "; make it writable or choose another place with --out DIR"
         }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A quota needs a file system that has one; what the system answers is all that is different.
+    #[test]
+    fn what_the_system_says_no_with_comes_with_advice() {
+        let said = |kind: io::ErrorKind| failed("write", Path::new("out/runs.csv"))(kind.into()).to_string();
+        assert_eq!(
+            said(io::ErrorKind::QuotaExceeded),
+            "cannot write out/runs.csv: quota exceeded; free some space of your quota there"
+        );
+        assert!(said(io::ErrorKind::StorageFull).ends_with("; free some space there"));
+        assert!(said(io::ErrorKind::ReadOnlyFilesystem).contains("--out DIR"));
+        assert_eq!(said(io::ErrorKind::TimedOut), "cannot write out/runs.csv: timed out");
     }
 }

@@ -34,8 +34,9 @@ const CURVES: &str = "curves.csv.unfinished";
 const CHUNK: usize = 1 << 18;
 
 /// Every file that a sweep writes into its directory, its lock apart.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 15] = [
     manifest::FILE,
+    manifest::UNFINISHED,
     journal::FILE,
     runs::FILE,
     traces::FILE,
@@ -152,7 +153,7 @@ impl<'p> Results<'p> {
         }
         // Written by a process that was killed before it could say so; it is written again.
         remove(directory, &[parquet::FILE, parquet::NEW])?;
-        let history = journal::read(directory, &names(&manifest), manifest.range(), plan.seeds)?;
+        let history = journal::read(directory, &names(&manifest), &manifest)?;
         let Some(history) = history else {
             clear(directory)?;
             return Self::create_under(lock, directory, plan, manifest);
@@ -196,7 +197,7 @@ impl<'p> Results<'p> {
         })
     }
 
-    /// The runs that are not written yet.
+    /// The runs that are not kept yet, for the journal does not tell of them.
     pub fn left(&self) -> Range<u64> {
         self.next..self.range.end
     }
@@ -309,18 +310,11 @@ impl<'p> Results<'p> {
 
     /// The window's line of the journal, once its rows are written.
     fn enter(&mut self, window: &Window, added: OpenCell) -> Result<(), OutputError> {
-        if !self.lock.is_in_place() {
-            return Err(OutputError::Damaged {
-                path: self.directory.clone(),
-                problem: "it was removed or replaced while the sweep was running, and its results with it"
-                    .into(),
-            });
-        }
-        let from = self.next;
-        self.next += window.results.len() as u64;
+        self.lock.check()?;
+        let (from, to) = (self.next, self.next + window.results.len() as u64);
         self.totals.training_seconds += window.training_seconds;
         self.totals.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
-        Stint::add(&mut self.totals.trained_by, from, self.next, &window.engine);
+        Stint::add(&mut self.totals.trained_by, from, to, &window.engine);
         if let Some(found) = &window.verification {
             self.totals.verification.get_or_insert_default().merge(found);
         }
@@ -328,16 +322,13 @@ impl<'p> Results<'p> {
         for (name, file) in &mut self.files {
             files.insert((*name).to_string(), file.mark()?);
         }
-        let entry = Entry {
-            from,
-            to: self.next,
-            files,
-            open: (added.runs() > 0).then_some(added),
-            totals: self.totals.clone(),
-        };
+        let entry =
+            Entry { from, to, files, open: (added.runs() > 0).then_some(added), totals: self.totals.clone() };
         let path = self.directory.join(journal::FILE);
-        self.journal.append(&entry.line().map_err(|error| failed("write", &path)(error.into()))?)?;
+        self.journal
+            .append(&entry.line(&self.manifest).map_err(|error| failed("write", &path)(error.into()))?)?;
         self.journal.mark()?;
+        self.next = to;
         if let Some(open) = entry.open {
             self.open.merge(open);
         }
@@ -347,6 +338,7 @@ impl<'p> Results<'p> {
     /// All runs are in: gives the files their names and the manifest its status.
     pub fn finish(mut self) -> Result<Manifest, OutputError> {
         debug_assert_eq!(self.next, self.range.end);
+        self.lock.check()?;
         self.write_open()?;
         self.manifest.status = Status::Finished;
         let directory = self.directory.clone();
@@ -359,6 +351,7 @@ impl<'p> Results<'p> {
     /// Leaves the sweep as it is, to be resumed: `cells.csv` and `curves.csv` cover the runs that are done, the
     /// incomplete cell among them, with as many `runs` as it has.
     pub fn put_down(mut self) -> Result<Manifest, OutputError> {
+        self.lock.check()?;
         self.write_open()?;
         self.close().map(|(manifest, _)| manifest)
     }
@@ -368,9 +361,7 @@ impl<'p> Results<'p> {
     pub fn salvage(self) -> Result<Manifest, OutputError> {
         let Results { plan, directory, lock, manifest, files, journal, .. } = self;
         drop((files, journal));
-        if !lock.is_in_place() {
-            return Err(OutputError::Damaged { path: directory, problem: "it is not there any more".into() });
-        }
+        lock.check()?;
         Self::resume_under(lock, &directory, plan, manifest)?.put_down()
     }
 
@@ -462,17 +453,8 @@ fn create_files(
 }
 
 /// What a finished sweep has no more use for.
-const LEFTOVERS: [&str; 2] = [parquet::SEGMENTS, journal::FILE];
-
-/// Removes what a process that was killed has left in the directory of a finished sweep, as far as it lets us.
-pub(super) fn remove_leftovers(directory: &Path) {
-    if LEFTOVERS.iter().any(|name| directory.join(name).exists())
-        && let Ok(_lock) = Lock::take(directory)
-        && let Ok(Some(Manifest { status: Status::Finished, .. })) = Manifest::read(directory)
-    {
-        let _ = remove(directory, &LEFTOVERS);
-    }
-}
+pub(super) const LEFTOVERS: [&str; 4] =
+    [journal::FILE, manifest::UNFINISHED, parquet::SEGMENTS, parquet::NEW];
 
 /// Removes every file of a sweep from `directory`, and nothing else.
 pub fn clear(directory: &Path) -> Result<(), OutputError> {
@@ -480,7 +462,7 @@ pub fn clear(directory: &Path) -> Result<(), OutputError> {
 }
 
 /// Removes those of these files that are there.
-fn remove(directory: &Path, names: &[&str]) -> Result<(), OutputError> {
+pub(super) fn remove(directory: &Path, names: &[&str]) -> Result<(), OutputError> {
     for name in names {
         let path = directory.join(name);
         match fs::remove_file(&path) {

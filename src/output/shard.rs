@@ -4,23 +4,29 @@
 //! whole or not at all: it is trained in `DIR.part`, or, while somebody else is at work there, in `DIR.part-2` and so on, and
 //! renamed at the end. Whoever comes second finds it done, and throws its own away: the same runs are the same bytes.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::append::settle;
 use super::directory::{self, Decision, Entered, Permission, decide};
 use super::lock::Lock;
 use super::manifest::{Manifest, Status};
-use super::results::clear;
+use super::results::{FILES, clear};
 use super::{OutputError, failed};
 use crate::spec::Plan;
 
+/// What is added to the name of a finished shard that is to be replaced, while its files are removed.
+const REPLACED: &str = ".replaced";
+
 /// Enters a place to train the shard that `wanted` describes and that is to be in `out`. Gives the directory that was
 /// entered: `out` itself only where it holds the finished shard. Under [`Permission::Resume`] places that are taken or hold
-/// another engine's work are passed over, after a call of `note`.
+/// another engine's work are passed over, after a call of `note`. Under [`Permission::Force`] the shard that `out` holds is
+/// removed.
 ///
 /// # Errors
-/// Those of [`directory::enter`].
+/// Those of [`directory::enter`]; [`OutputError::Refused`] if `out` holds what would keep the shard from taking its place.
 pub fn enter<'p>(
     out: &Path,
     plan: &'p Plan,
@@ -31,6 +37,7 @@ pub fn enter<'p>(
     if let Decision::Show(held) = decide(out, plan, wanted, permission)? {
         return Ok((out.to_path_buf(), Entered::Finished(held)));
     }
+    vacate(out, permission)?;
     let mut attempt = 1;
     loop {
         let place = part(out, attempt);
@@ -47,37 +54,79 @@ pub fn enter<'p>(
     }
 }
 
-/// Gives the finished shard in `place` its name, or throws it away if `out` holds it already; and removes what attempts that
-/// are given up have left. `replace`: what `out` holds is to go.
-///
-/// # Errors
-/// Where the system does not let us.
-pub fn publish(place: &Path, out: &Path, replace: bool) -> Result<(), OutputError> {
-    if place == out {
-        return Ok(());
+/// Makes sure that a directory can get the name `out`, before a shard is trained for it.
+fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
+    if out.file_name().is_none() {
+        return Err(OutputError::Refused(format!(
+            "a shard is trained beside the place that it takes in the end, and {} is no such place; use --out DIR",
+            out.display()
+        )));
     }
-    if replace && out.exists() {
-        remove(out)?;
+    if permission == Permission::Force && out.exists() {
+        // Nobody is at work there, and no lock of somebody who was killed stays.
+        drop(Lock::take(out)?);
     }
-    if let Err(error) = fs::rename(place, out) {
-        let done = Manifest::read(out).ok().flatten().is_some_and(|held| held.status == Status::Finished);
-        if !done {
-            return Err(failed("create", out)(error));
-        }
+    let entries = match fs::read_dir(out) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("read", out)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(failed("read", out))?.file_name());
     }
-    out.parent().map_or(Ok(()), settle)?;
-    let attempts = (1..).map(|attempt| part(out, attempt)).take_while(|place| place.exists());
-    for place in attempts.collect::<Vec<_>>() {
-        // Unless somebody is at work there.
-        if let Ok(lock) = Lock::take(&place) {
-            drop(lock);
-            remove(&place)?;
-        }
+    let removable =
+        |name: &OsString| permission == Permission::Force && FILES.iter().any(|file| name == file);
+    if let Some(name) = names.iter().find(|name| !removable(name)) {
+        return Err(OutputError::Refused(format!(
+            "{} holds {}, but no finished shard, and a shard takes its place whole; remove what is there, or use \
+             --out DIR for another place",
+            out.display(),
+            name.display()
+        )));
+    }
+    if !names.is_empty() {
+        // Under another name first: whoever is killed meanwhile leaves no half of a shard under this one.
+        let replaced = with(out, REPLACED);
+        remove(&replaced)?;
+        fs::rename(out, &replaced).map_err(failed("rename", out))?;
+        remove(&replaced)?;
     }
     Ok(())
 }
 
-/// Removes a directory with the files of a sweep; if it has others, it stays with them.
+/// Gives the finished shard in `place` its name, or throws it away if `out` holds it already; and removes what attempts that
+/// are given up have left. `finished` is its manifest.
+///
+/// # Errors
+/// Where the system does not let us.
+pub fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), OutputError> {
+    if place != out {
+        // An empty directory in its place is none; not every system renames to that.
+        let _ = fs::remove_dir(out);
+        if let Err(error) = fs::rename(place, out) {
+            let done = Manifest::read(out).ok().flatten().is_some_and(|held| {
+                held.status == Status::Finished
+                    && (held.plan_hash, held.shard) == (finished.plan_hash.clone(), finished.shard)
+            });
+            if !done {
+                return Err(failed("create", out)(error));
+            }
+        }
+        out.parent().map_or(Ok(()), settle)?;
+    }
+    remove(&with(out, REPLACED))?;
+    for attempt in attempts(out)? {
+        // Unless somebody is at work there.
+        if let Ok(_lock) = Lock::take(&attempt) {
+            clear(&attempt)?;
+        }
+        let _ = fs::remove_dir(&attempt);
+    }
+    Ok(())
+}
+
+/// Removes a directory with the files of a sweep, if there is one; if it has others, it stays with them.
 fn remove(directory: &Path) -> Result<(), OutputError> {
     clear(directory)?;
     let _ = fs::remove_dir(directory);
@@ -86,7 +135,29 @@ fn remove(directory: &Path) -> Result<(), OutputError> {
 
 /// The place of an attempt, counted from 1.
 fn part(out: &Path, attempt: u32) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(if attempt == 1 { ".part".to_string() } else { format!(".part-{attempt}") });
-    PathBuf::from(name)
+    with(out, &if attempt == 1 { ".part".to_string() } else { format!(".part-{attempt}") })
+}
+
+/// All attempts that are there.
+fn attempts(out: &Path) -> Result<Vec<PathBuf>, OutputError> {
+    let above = out.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(above).map_err(failed("read", above))? {
+        let path = out.with_file_name(entry.map_err(failed("read", above))?.file_name());
+        let end =
+            path.as_os_str().as_encoded_bytes().strip_prefix(part(out, 1).as_os_str().as_encoded_bytes());
+        match end {
+            Some([]) => found.push(path),
+            Some([b'-', number @ ..]) if number.iter().all(u8::is_ascii_digit) => found.push(path),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// `out` with something added to its name, which may be written with a slash after it.
+fn with(out: &Path, end: &str) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(end);
+    out.with_file_name(name)
 }
