@@ -13,14 +13,18 @@
 //! | [`journal`] | what a resumed sweep goes on from |
 //! | [`lock`] | one writer a directory |
 //! | [`append`], [`rows`] | growing files, and the text of CSV rows |
-//! | [`recorded`] | `runs.csv` read back |
+//! | [`columns`], [`parquet`] | rows of runs with their types, and the files of them |
+//! | [`recorded`] | the rows of runs read back |
 //! | [`summary`] | the table on standard output and the cells as JSON |
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::spec::SpecError;
+
 pub mod append;
 pub mod cells;
+pub mod columns;
 pub mod curves;
 pub mod directory;
 pub mod journal;
@@ -28,6 +32,7 @@ pub mod lock;
 pub mod manifest;
 pub mod merge;
 pub mod params;
+pub mod parquet;
 pub mod partial;
 pub mod piece;
 pub mod recorded;
@@ -80,6 +85,13 @@ pub enum OutputError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+/// Of the resolved spec in a manifest.
+impl From<SpecError> for OutputError {
+    fn from(error: SpecError) -> OutputError {
+        OutputError::Refused(error.to_string())
+    }
 }
 
 /// For use in `map_err`: what was tried on which file.
