@@ -179,6 +179,7 @@ impl<'p> Results<'p> {
     ) -> Result<Self, OutputError> {
         let range = manifest.range();
         let parquet = manifest.options.runs == RunsFile::Parquet;
+        let format = parquet.then(|| Format::new(&manifest.spec)).transpose()?;
         Ok(Results {
             plan,
             directory: directory.to_path_buf(),
@@ -186,7 +187,7 @@ impl<'p> Results<'p> {
             manifest,
             files,
             journal,
-            format: parquet.then(|| Format::new(plan)).transpose()?,
+            format,
             measured: plan.programs.iter().map(|program| measured_steps(program.steps)).collect(),
             next: range.start,
             range,
@@ -386,7 +387,7 @@ impl<'p> Results<'p> {
             drop(segments);
             if manifest.status == Status::Finished {
                 let rows = Segments::open(&directory.join(parquet::SEGMENTS))?;
-                let content = parquet::write(&directory.join(parquet::FILE), self.plan, &manifest, rows)?;
+                let content = parquet::write(&directory.join(parquet::FILE), &manifest, rows)?;
                 manifest.files.insert(parquet::FILE.into(), content);
             }
         }
