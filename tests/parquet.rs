@@ -15,11 +15,10 @@ use parquet::record::Field;
 use symbreak::engine::{Engine, Watch};
 use symbreak::output::columns::{Columns, heads};
 use symbreak::output::directory::{Decision, Entered, Permission, decide, enter};
-use symbreak::output::parquet::Format;
 use symbreak::output::{
     Manifest, Options, OutputError, Results, RunsFile, Status, parquet as written, recorded,
 };
-use symbreak::spec::{Grid, Plan};
+use symbreak::spec::Plan;
 use symbreak::sweep;
 use tempfile::{TempDir, tempdir};
 
@@ -181,8 +180,7 @@ fn a_row_group_has_a_fixed_number_of_runs_whatever_the_windows() {
 
     // From two parts, as a merge has them.
     let mut groups = written::read(&whole.path().join("runs.parquet")).unwrap();
-    let names: Vec<String> =
-        heads(&Grid::of(&here.resolved).unwrap()).into_iter().map(|head| head.name).collect();
+    let names: Vec<String> = heads(&here.resolved).into_iter().map(|head| head.name).collect();
     assert_eq!(groups.names(), names);
     let mut first = groups.next().unwrap().unwrap();
     assert!(first.columns()[0].wholes().eq((0..131_072).map(Some)));
@@ -190,16 +188,15 @@ fn a_row_group_has_a_fixed_number_of_runs_whatever_the_windows() {
     let sources = [start, first].into_iter().map(Ok).chain(groups);
     let manifest = Manifest::read(whole.path()).unwrap().unwrap();
     let path = cut.path().join("again.parquet");
-    let format = Format::new(&Grid::of(&here.resolved).unwrap()).unwrap();
-    let content = written::write(&path, &format, &manifest, sources).unwrap();
+    let content = written::write(&path, &manifest, sources).unwrap();
     assert_eq!(content, manifest.files["runs.parquet"]);
     assert!(fs::read(&path).unwrap() == fs::read(whole.path().join("runs.parquet")).unwrap());
     // Rows of another plan, and a source that fails: no file.
     fs::remove_file(&path).unwrap();
-    let other = Columns::new(&heads(&Grid::of(&every_kind(0.5).resolved).unwrap()));
+    let other = Columns::new(&heads(&every_kind(0.5).resolved));
     let gone = OutputError::Refused("gone".into());
     for source in [Ok(other), Err(gone)] {
-        assert!(written::write(&path, &format, &manifest, [source].into_iter()).is_err());
+        assert!(written::write(&path, &manifest, [source].into_iter()).is_err());
         assert!(!path.exists() && !cut.path().join("runs.parquet.new").exists());
     }
 }

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use parquet::data_type::ByteArray;
+use serde_json::Value as Json;
 
 use super::runs::{self, Fields, Swept};
-use crate::spec::{Grid, Value};
+use crate::spec::Value;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,24 +34,24 @@ pub struct Head {
     pub optional: bool,
 }
 
-/// The columns of a sweep's runs, in the order of `runs.csv`.
-pub fn heads(grid: &Grid) -> Vec<Head> {
+/// The columns of the runs of a resolved spec, in the order of `runs.csv`.
+pub fn heads(spec: &Json) -> Vec<Head> {
     let head = |name: &str, kind, optional| Head { name: name.into(), kind, optional };
-    let swept = grid.swept().iter().enumerate();
-    let swept = swept.map(|(at, key)| head(key, swept_kind(grid.values_of(at)), false));
+    let swept = spec["sweep"].as_object().into_iter().flatten();
+    let swept = swept.map(|(key, values)| head(key, swept_kind(values), false));
     let after = runs::AFTER.iter().map(|&(name, kind, optional)| head(name, kind, optional));
     runs::BEFORE.iter().map(|&name| head(name, Kind::Whole, false)).chain(swept).chain(after).collect()
 }
 
 /// The kind that all values of a swept key have; where they differ (`full` and numbers), that of their text.
-fn swept_kind(values: &[Value]) -> Kind {
-    let kind = |value: &Value| match value {
-        Value::Number(_) => Kind::Float,
-        Value::Integer(_) => Kind::Whole,
-        Value::Flag(_) => Kind::Flag,
-        Value::Word(_) | Value::Numbers(_) | Value::Words(_) => Kind::Word,
+fn swept_kind(values: &Json) -> Kind {
+    let kind = |value: &Json| match value {
+        Json::Number(number) if number.is_f64() => Kind::Float,
+        Json::Number(_) => Kind::Whole,
+        Json::Bool(_) => Kind::Flag,
+        _ => Kind::Word,
     };
-    let mut kinds = values.iter().map(kind);
+    let mut kinds = values.as_array().into_iter().flatten().map(kind);
     let first = kinds.next().unwrap_or(Kind::Word);
     if kinds.all(|kind| kind == first) { first } else { Kind::Word }
 }

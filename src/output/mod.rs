@@ -20,8 +20,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::spec::SpecError;
-
 pub mod append;
 pub mod cells;
 pub mod columns;
@@ -85,13 +83,6 @@ pub enum OutputError {
         /// What is wrong with it.
         problem: String,
     },
-}
-
-/// Of the resolved spec in a manifest.
-impl From<SpecError> for OutputError {
-    fn from(error: SpecError) -> OutputError {
-        OutputError::Refused(error.to_string())
-    }
 }
 
 /// For use in `map_err`: what was tried on which file.

@@ -24,12 +24,12 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type, TypePtr};
 use rayon::prelude::*;
+use serde_json::Value as Json;
 
 use super::append::{Appended, Content, settle};
 use super::columns::{Column, Columns, Head, Kind, Values, heads};
 use super::manifest::Manifest;
 use super::{OutputError, failed};
-use crate::spec::Grid;
 
 /// The file's name.
 pub const FILE: &str = "runs.parquet";
@@ -53,12 +53,12 @@ pub struct Format {
 }
 
 impl Format {
-    /// Of the runs of a sweep.
+    /// Of the runs of a resolved spec.
     ///
     /// # Errors
     /// Where Parquet cannot have such columns.
-    pub fn new(grid: &Grid) -> Result<Format, OutputError> {
-        let heads = heads(grid);
+    pub fn new(spec: &Json) -> Result<Format, OutputError> {
+        let heads = heads(spec);
         let fields = heads.iter().map(|head| Ok(Arc::new(field(head)?))).collect::<Parquet<_>>();
         let schema = fields
             .and_then(|fields| Type::group_type_builder("run").with_fields(fields).build())
@@ -135,16 +135,15 @@ fn properties() -> WriterProperties {
 /// those that `manifest` is of, in the order of their numbers. Gives its content as [`Manifest::files`] has it.
 ///
 /// # Errors
-/// Those of a source; where the file cannot be written; [`OutputError::Damaged`] where a source has other columns than the
-/// format. What was written so far is removed.
+/// Those of a source; where the file cannot be written; [`OutputError::Damaged`] where a source has other columns than its
+/// spec. What was written so far is removed.
 pub fn write(
     path: &Path,
-    format: &Format,
     manifest: &Manifest,
     sources: impl Iterator<Item = Result<Columns, OutputError>>,
 ) -> Result<Content, OutputError> {
     let new = path.with_file_name(NEW);
-    let written = write_new(&new, path, format, manifest, sources);
+    let written = write_new(&new, path, manifest, sources);
     if written.is_err() {
         let _ = fs::remove_file(&new);
     }
@@ -154,11 +153,11 @@ pub fn write(
 fn write_new(
     new: &Path,
     path: &Path,
-    format: &Format,
     manifest: &Manifest,
     sources: impl Iterator<Item = Result<Columns, OutputError>>,
 ) -> Result<Content, OutputError> {
     let failed = |error| super::failed("write", new)(plain(error));
+    let format = Format::new(&manifest.spec)?;
     let file = BufWriter::with_capacity(1 << 20, Appended::create(new.to_path_buf(), &[])?);
     let mut file = format.file(file).map_err(failed)?;
     let mut waiting = format.empty();
@@ -167,7 +166,7 @@ fn write_new(
         if !columns.have(&format.heads) {
             return Err(OutputError::Damaged {
                 path: path.to_path_buf(),
-                problem: "its rows come from a file with other columns than those of this sweep".into(),
+                problem: "its rows come from a file with other columns than those of this spec".into(),
             });
         }
         waiting.append(columns);
@@ -323,7 +322,8 @@ pub fn read(path: &Path) -> Result<Groups, OutputError> {
 }
 
 impl Groups {
-    /// Goes beyond the row groups that end at or before row `row`, where none has been read yet; gives the first row of the next.
+    /// Goes beyond the row groups that end at or before row `row`, where none has been read yet; gives the first row of the
+    /// next.
     pub fn skip_to(&mut self, row: u64) -> u64 {
         let mut first = 0;
         for group in self.file.metadata().row_groups() {

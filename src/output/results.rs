@@ -23,7 +23,7 @@ use super::rows::Rows;
 use super::{OutputError, cells, curves, failed, params, runs, traces};
 use crate::engine::{Description, Parameters, RunResult, measured_steps};
 use crate::measure::Score;
-use crate::spec::{Grid, Plan};
+use crate::spec::Plan;
 
 /// `cells.csv` while it grows.
 const CELLS: &str = "cells.csv.unfinished";
@@ -178,10 +178,8 @@ impl<'p> Results<'p> {
         journal: Appended,
     ) -> Result<Self, OutputError> {
         let range = manifest.range();
-        let format = match manifest.options.runs {
-            RunsFile::Parquet => Some(Format::new(&Grid::of(&plan.resolved)?)?),
-            RunsFile::Csv | RunsFile::None => None,
-        };
+        let parquet = manifest.options.runs == RunsFile::Parquet;
+        let format = parquet.then(|| Format::new(&manifest.spec)).transpose()?;
         Ok(Results {
             plan,
             directory: directory.to_path_buf(),
@@ -385,12 +383,12 @@ impl<'p> Results<'p> {
         manifest.training_seconds = totals.training_seconds;
         manifest.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
         manifest.trained_by = totals.trained_by;
-        if let (Some(segments), Some(format)) = (files.remove(parquet::SEGMENTS), self.format) {
+        if let Some(segments) = files.remove(parquet::SEGMENTS) {
             // Closed first: some systems don't remove open files.
             drop(segments);
             if manifest.status == Status::Finished {
                 let rows = Segments::open(&directory.join(parquet::SEGMENTS))?;
-                let content = parquet::write(&directory.join(parquet::FILE), &format, &manifest, rows)?;
+                let content = parquet::write(&directory.join(parquet::FILE), &manifest, rows)?;
                 manifest.files.insert(parquet::FILE.into(), content);
             }
         }

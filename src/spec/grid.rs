@@ -36,11 +36,6 @@ impl Grid {
         self.sweeps.iter().fold(1, |cells, sweep| cells.saturating_mul(sweep.values.len() as u64))
     }
 
-    /// All values of a swept key, by its place among these.
-    pub fn values_of(&self, key: usize) -> &[Value] {
-        &self.sweeps[key].values
-    }
-
     /// One value per swept key.
     pub fn values(&self, cell: usize) -> Vec<Value> {
         build::cell_values(&self.sweeps, cell)

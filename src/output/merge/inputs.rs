@@ -139,7 +139,7 @@ impl Inputs {
         let Some((_, manifest)) = first else {
             return Err(OutputError::Missing("no directory that was named holds a run".into()));
         };
-        let grid = Grid::of(&manifest.spec)?;
+        let grid = Grid::of(&manifest.spec).map_err(|error| OutputError::Refused(error.to_string()))?;
         parts.sort_by(|a, b| key(a).cmp(&key(b)));
         unfinished.sort_by(|a, b| a.directory.cmp(&b.directory));
         Ok(Inputs { spec: manifest.spec, grid, parts, unfinished, notes })

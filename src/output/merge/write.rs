@@ -15,7 +15,7 @@ use crate::output::append::{Appended, Content};
 use crate::output::columns::Columns;
 use crate::output::journal::OpenCell;
 use crate::output::manifest::{Manifest, RunsFile};
-use crate::output::parquet::{self, Format};
+use crate::output::parquet;
 use crate::output::partial::{self, PartialCell};
 use crate::output::rows::Rows;
 use crate::output::{OutputError, cells, curves, failed, params, runs, traces};
@@ -42,9 +42,8 @@ pub fn files(
             files.insert(runs::FILE, concatenated(parts, runs::FILE, place)?.mark()?);
         }
         RunsFile::Parquet => {
-            let format = Format::new(grid)?;
             let path = place.join(parquet::FILE);
-            files.insert(parquet::FILE, parquet::write(&path, &format, manifest, typed_rows(parts))?);
+            files.insert(parquet::FILE, parquet::write(&path, manifest, typed_rows(parts))?);
         }
         RunsFile::None => {}
     }
