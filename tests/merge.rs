@@ -131,6 +131,7 @@ fn uneven_shards_in_any_order_and_repeated_are_the_whole_sweep() {
         (mixed_plan(), all_files(), vec![7, 30, 78]),
         (mixed_plan(), none, vec![7, 30]),
         (one_shape(), parameters, vec![7, 17]),
+        (mixed_plan(), Options { runs: RunsFile::Parquet, ..all_files() }, vec![7, 30]),
         (other_steps(), Options::default(), vec![7]),
     ];
     let mut random = StdRng::seed_from_u64(5);
@@ -200,12 +201,13 @@ proptest! {
         finer in prop::collection::vec(1..4u64, 9),
         batch in 1..20usize,
         order: u64,
-        large in any::<bool>(),
+        runs in 0..3usize,
     ) {
         let plan = plan(&format!(
             "[train]\nsteps = 5\n[sweep]\n\"init.scale\" = \"0.1,2\"\n\"net.hidden\" = \"2,1\"\n[runs]\nseeds = {seeds}"
         ));
-        let options = Options { trace: 1, runs: if large { RunsFile::None } else { RunsFile::Csv }, ..Options::default() };
+        let runs = [RunsFile::Csv, RunsFile::Parquet, RunsFile::None][runs];
+        let options = Options { trace: 1, runs, ..Options::default() };
         let of = of.min(plan.runs());
         let place = tempdir().unwrap();
         let mut directories = Vec::new();
@@ -226,13 +228,13 @@ proptest! {
     }
 }
 
-/// Cells of more values than are kept one by one, in shards that lie inside them.
+/// Cells of more values than are kept one by one, in shards that lie inside them; rows in several groups of Parquet.
 #[test]
 fn large_cells_are_merged_from_their_rounded_values() {
     let plan = plan("[train]\nsteps = 1\n[sweep]\n\"init.scale\" = \"0.1,2\"\n[runs]\nseeds = 150000");
-    let options = Options { runs: RunsFile::None, ..Options::default() };
+    let options = Options { runs: RunsFile::Parquet, ..Options::default() };
     let place = tempdir().unwrap();
-    let directories: Vec<PathBuf> = (1..=5)
+    let mut directories: Vec<PathBuf> = (1..=5)
         .map(|index| {
             let directory = place.path().join(index.to_string());
             shard_into(&directory, &plan, &mut engine(40_000), options, Shard { index, of: 5 }).unwrap();
@@ -241,8 +243,41 @@ fn large_cells_are_merged_from_their_rounded_values() {
         .collect();
     let whole = place.path().join("whole");
     sweep_into(&whole, &plan, &mut engine(usize::MAX), options, false).unwrap();
-    merged(&directories, &place.path().join("out")).unwrap();
-    assert_eq!(files(&place.path().join("out")), files(&whole));
+    let out = place.path().join("out");
+    merged(&directories, &out).unwrap();
+    assert!(files(&out) == files(&whole));
+    directories.push(whole);
+    assert_eq!(merged(&directories, &place.path().join("again")).unwrap().repeated, 5);
+    // One run of one shard, 240000 to 299999, is another.
+    fs::remove_dir_all(&directories[4]).unwrap();
+    let mut faulty = MadeUp { wrong_every: Some(99_999), ..engine(40_000) };
+    shard_into(&directories[4], &plan, &mut faulty, options, Shard { index: 5, of: 5 }).unwrap();
+    let message = disagreement(&directories, &place.path().join("other"));
+    assert!(
+        message.contains("run 249999 is not the same in ") && message.contains("in runs.parquet "),
+        "{message}"
+    );
+}
+
+/// Rows of text and typed rows tell the same.
+#[test]
+fn the_first_difference_is_the_same_in_parquet() {
+    let plan = one_shape();
+    let place = tempdir().unwrap();
+    // Of 39 runs, 13 of each cell, seed 6 of cell 1 is run 19; 18 to 20 are in a second shard.
+    let said = |runs: RunsFile| {
+        let options = Options { runs, ..Options::default() };
+        let place = place.path().join(runs.word());
+        let mut directories = shards(&place, &plan, options, &[(1, 2), (2, 2), (1, 13)]);
+        let mut faulty = MadeUp { wrong_every: Some(6), ..engine(9) };
+        directories.push(place.join("faulty"));
+        shard_into(&directories[3], &plan, &mut faulty, options, Shard { index: 7, of: 13 }).unwrap();
+        let message = disagreement(&directories, &place.join("out"));
+        message.replace(runs.word(), "…")
+    };
+    let text = said(RunsFile::Csv);
+    assert!(text.contains("run 19 is not the same in ") && text.contains("outcome is "), "{text}");
+    assert_eq!(said(RunsFile::Parquet), text);
 }
 
 #[test]
@@ -540,10 +575,15 @@ fn the_data_of_a_sweep_need_not_be_there_any_more() {
 #[test]
 fn a_changed_byte_in_any_file_is_refused() {
     let plan = one_shape();
-    let options = Options { trace: 2, save_params: true, ..Options::default() };
+    for runs in [RunsFile::Csv, RunsFile::Parquet] {
+        a_changed_byte_is_refused(&plan, Options { runs, trace: 2, save_params: true, ..Options::default() });
+    }
+}
+
+fn a_changed_byte_is_refused(plan: &Plan, options: Options) {
     let place = tempdir().unwrap();
-    let expected = files(&whole(place.path(), &plan, options));
-    let directories = shards(place.path(), &plan, options, &all_of(3));
+    let expected = files(&whole(place.path(), plan, options));
+    let directories = shards(place.path(), plan, options, &all_of(3));
     let out = place.path().join("out");
     let names: Vec<String> = files(&directories[1]).into_keys().collect();
     assert_eq!(names.len(), 8, "{names:?}");
@@ -576,9 +616,12 @@ fn a_changed_byte_in_any_file_is_refused() {
                     let said = error.to_string();
                     assert!(said.contains("2-of-3"), "{said}");
                     if name != "manifest.json" {
-                        let again = "train the shard again, with the SPEC and flags as before: symbreak run SPEC --shard 2/3 \
-                                     --trace 2 --save-params --backend made-up --out ";
-                        assert!(said.contains(&name) && said.contains(again), "{said}");
+                        let again = "train the shard again, with the SPEC and flags as before: symbreak run SPEC --shard 2/3 ";
+                        let flags = "--trace 2 --save-params --backend made-up --out ";
+                        assert!(
+                            said.contains(&name) && said.contains(again) && said.contains(flags),
+                            "{said}"
+                        );
                     }
                     assert!(!out.exists());
                 }
@@ -588,7 +631,7 @@ fn a_changed_byte_in_any_file_is_refused() {
     }
     // Two of them, one gone.
     fs::remove_file(directories[0].join("curves.csv")).unwrap();
-    fs::write(directories[2].join("runs.csv"), "").unwrap();
+    fs::write(directories[2].join("traces.csv"), "").unwrap();
     let said = error(merged(&directories, &out)).to_string();
     assert!(
         said.contains("curves.csv: it is not there any more") && said.contains("and the same with "),
@@ -638,7 +681,8 @@ fn engines_are_told_apart_and_threads_are_not() {
     manifest.git_hash = Some("abc".into());
     manifest.write(&directories[0]).unwrap();
     let other = merge(&directories[..2], &place.path().join("builds"), MISSING).unwrap();
-    assert!(other.warnings[0].contains("different commits: abc; "), "{:?}", other.warnings);
+    let warning = &other.warnings[0];
+    assert!(warning.contains("different commits: ") && warning.contains("abc"), "{warning}");
 }
 
 #[test]

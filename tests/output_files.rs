@@ -334,8 +334,9 @@ fn json_has_the_manifest_and_the_cells() {
     let plan = mixed_plan();
     let place = tempdir().unwrap();
     let manifest = sweep_into(place.path(), &plan, &mut engine(9), all_files(), false).unwrap();
-    let document =
-        summary::document(&manifest, &Cells::read(place.path()).unwrap(), &Grid::of(&plan.resolved).unwrap());
+    let cells = Cells::read(place.path()).unwrap();
+    let grid = Grid::of(&plan.resolved).unwrap();
+    let document = serde_json::to_value(summary::document(&manifest, &cells, &grid)).unwrap();
     for key in [
         "schema_version",
         "name",

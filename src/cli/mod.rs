@@ -202,11 +202,22 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// One JSON document, to standard output.
+/// One JSON document, to standard output, as it is made: it may be longer than what fits in memory.
 fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|error| Failure::new(FAILED, format!("cannot write JSON: {error}")))?;
-    print(&(text + "\n"))
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written =
+        serde_json::to_writer_pretty(&mut out, document).map_err(|error| match error.io_error_kind() {
+            Some(kind) => (kind, format!("cannot write to standard output: {error}")),
+            None => (io::ErrorKind::Other, format!("cannot write JSON: {error}")),
+        });
+    let ended = written.and_then(|()| {
+        let end = out.write_all(b"\n").and_then(|()| out.flush());
+        end.map_err(|error| (error.kind(), format!("cannot write to standard output: {error}")))
+    });
+    match ended {
+        Err((kind, problem)) if kind != io::ErrorKind::BrokenPipe => Err(Failure::new(FAILED, problem)),
+        _ => Ok(()),
+    }
 }
 
 /// A note, to standard error. If that is closed there is nobody to tell.

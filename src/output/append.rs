@@ -64,11 +64,7 @@ impl Appended {
 
     /// Appends `bytes`, which a killed process does not lose.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.file.write_all(bytes).map_err(failed("write", &self.path))?;
-        self.length += bytes.len() as u64;
-        self.whole.update(bytes);
-        self.since.1.update(bytes);
-        Ok(())
+        self.write_all(bytes).map_err(failed("write", &self.path))
     }
 
     /// Waits until all bytes are where a loss of power does not reach them, and tells what came since the last mark.
@@ -102,6 +98,20 @@ impl Appended {
         // Closed first: some systems don't rename open files.
         drop(self.file);
         fs::rename(&self.path, to).map_err(failed("create", to))
+    }
+}
+
+impl Write for Appended {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.length += count as u64;
+        self.whole.update(&bytes[..count]);
+        self.since.1.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

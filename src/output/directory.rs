@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::journal;
 use super::lock::{self, Lock};
-use super::manifest::{self, Manifest, Options, Status};
-use super::results::{Results, clear};
+use super::manifest::{Manifest, Options, RunsFile, Status};
+use super::results::{LEFTOVERS, Results, clear, remove};
 use super::{OutputError, failed};
 use crate::spec::{Plan, Shard};
 
@@ -92,12 +91,10 @@ pub fn enter<'p>(
 /// Removes what a process that was killed at its very end left in the directory of a finished sweep, as far as that is
 /// possible: nothing is wrong with the sweep.
 fn tidy(directory: &Path) {
-    let left = [journal::FILE, manifest::UNFINISHED, lock::FILE];
-    if left.iter().any(|name| directory.join(name).exists()) {
+    if LEFTOVERS.iter().chain([&lock::FILE]).any(|name| directory.join(name).exists()) {
         // Not under the hands of whoever is at that end right now.
         let Ok(_lock) = Lock::take(directory) else { return };
-        let _ = fs::remove_file(directory.join(journal::FILE));
-        let _ = fs::remove_file(directory.join(manifest::UNFINISHED));
+        let _ = remove(directory, &LEFTOVERS);
     }
 }
 
@@ -237,8 +234,8 @@ pub(super) fn holds_files(directory: &Path) -> Result<bool, OutputError> {
 /// The flags of `wanted` that the files made with `held` do not answer.
 fn missing(held: &Options, wanted: &Options) -> Vec<String> {
     let mut flags = Vec::new();
-    if wanted.runs == super::RunsFile::Csv && held.runs != wanted.runs {
-        flags.push("--runs csv".to_string());
+    if wanted.runs != RunsFile::None && held.runs != wanted.runs {
+        flags.push(format!("--runs {}", wanted.runs.word()));
     }
     if wanted.trace > held.trace {
         flags.push(format!("--trace {}", wanted.trace));
@@ -255,7 +252,7 @@ fn missing(held: &Options, wanted: &Options) -> Vec<String> {
 /// The options as the user would type them.
 pub(super) fn flags(options: &Options) -> Vec<String> {
     let mut flags = Vec::new();
-    if options.runs != super::RunsFile::Csv {
+    if options.runs != RunsFile::Csv {
         flags.push(format!("--runs {}", options.runs.word()));
     }
     if options.trace > 0 {

@@ -314,6 +314,37 @@ impl Manifest {
         }
     }
 
+    /// The part that is the same whenever the same runs are trained on the same engine: nothing of times, of threads, or of
+    /// how the sweep was cut up and put together.
+    pub fn reproducible(&self) -> Json {
+        const KEYS: [&str; 19] = [
+            "schema_version",
+            "name",
+            "program_version",
+            "git_hash",
+            "spec",
+            "plan_hash",
+            "backend",
+            "adapter",
+            "adapter_type",
+            "driver",
+            "shard",
+            "runs",
+            "cell_count",
+            "seeds",
+            "counts",
+            "programs",
+            "measured_steps",
+            "verification",
+            "missing",
+        ];
+        let mut content = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = content.as_object_mut() {
+            object.retain(|key, _| KEYS.contains(&key.as_str()));
+        }
+        content
+    }
+
     /// Numbers of the runs that this is the manifest of.
     pub fn range(&self) -> Range<u64> {
         self.shard.map_or(0..self.runs, |shard| shard.of_runs(self.runs))

@@ -14,7 +14,8 @@
 //! | [`journal`] | what a resumed sweep goes on from |
 //! | [`lock`] | one writer a directory |
 //! | [`append`], [`rows`] | growing files, and the text of CSV rows |
-//! | [`recorded`] | `runs.csv` read back |
+//! | [`columns`], [`parquet`] | rows of runs with their types, and the files of them |
+//! | [`recorded`] | the rows of runs read back |
 //! | [`summary`] | the table on standard output and the cells as JSON |
 
 use std::io;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub mod append;
 pub mod cells;
+pub mod columns;
 pub mod curves;
 pub mod directory;
 pub mod journal;
@@ -29,6 +31,7 @@ pub mod lock;
 pub mod manifest;
 pub mod merge;
 pub mod params;
+pub mod parquet;
 pub mod partial;
 pub mod piece;
 pub mod recorded;

@@ -1,8 +1,9 @@
-//! What `runs.csv` says of every run, read back.
+//! What `runs.csv` or `runs.parquet` says of every run, read back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{OutputError, failed, runs};
+use super::columns::Column;
+use super::{OutputError, failed, parquet, runs};
 use crate::measure::{Outcome, Symmetry};
 
 /// The columns of a run that do not depend on what is swept.
@@ -30,18 +31,38 @@ pub struct Recorded {
     pub steps: u32,
 }
 
-/// Every row of the `runs.csv` of a directory.
+/// The columns that these are of.
+const COLUMNS: [&str; 10] = [
+    "cell",
+    "seed",
+    "outcome",
+    "symmetry_initial",
+    "symmetry",
+    "solve_step",
+    "break_step",
+    "diverge_step",
+    "gradient_norm_final",
+    "steps",
+];
+
+/// Every row of the `runs.csv` of a directory, or else of its `runs.parquet`.
 ///
 /// # Errors
-/// When there is none, or it is not what this program writes; the text names the line.
+/// When there is neither, or it is not what this program writes; the text names the line.
 pub fn read(directory: &Path) -> Result<Vec<Recorded>, OutputError> {
-    let path = directory.join(runs::FILE);
-    if !path.exists() {
-        return Err(OutputError::Refused(format!(
-            "{} is not there; run the sweep with --runs csv, which is the default",
-            path.display()
-        )));
+    let (text, typed) = (directory.join(runs::FILE), directory.join(parquet::FILE));
+    match (text.exists(), typed.exists()) {
+        (true, _) => read_csv(text),
+        (false, true) => read_parquet(typed),
+        (false, false) => Err(OutputError::Refused(format!(
+            "{} is not there, nor is {}; run the sweep with --runs csv, which is the default, or --runs parquet",
+            text.display(),
+            parquet::FILE
+        ))),
     }
+}
+
+fn read_csv(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
     let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
     let file = std::fs::File::open(&path).map_err(failed("read", &path))?;
     let mut reader = csv::Reader::from_reader(std::io::BufReader::with_capacity(1 << 20, file));
@@ -51,20 +72,8 @@ pub fn read(directory: &Path) -> Result<Vec<Recorded>, OutputError> {
             .position(|column| column == name)
             .ok_or_else(|| damaged(format!("it has no column {name}")))
     };
-    let names = [
-        "cell",
-        "seed",
-        "outcome",
-        "symmetry_initial",
-        "symmetry",
-        "solve_step",
-        "break_step",
-        "diverge_step",
-        "gradient_norm_final",
-        "steps",
-    ];
     let mut at = [0; 10];
-    for (place, name) in at.iter_mut().zip(names) {
+    for (place, name) in at.iter_mut().zip(COLUMNS) {
         *place = column(name)?;
     }
     let mut all = Vec::new();
@@ -74,7 +83,7 @@ pub fn read(directory: &Path) -> Result<Vec<Recorded>, OutputError> {
         let line = record.position().map_or(0, csv::Position::line);
         let row = row.map_err(|column| {
             let found = record.get(at[column]).unwrap_or_default();
-            damaged(format!("line {line}: {} cannot be \"{found}\"", names[column]))
+            damaged(format!("line {line}: {} cannot be \"{found}\"", COLUMNS[column]))
         })?;
         all.push(row);
     }
@@ -101,6 +110,55 @@ fn row(fields: &[&str; 10]) -> Result<Recorded, usize> {
         diverge_step: maybe(fields, 7)?,
         gradient_norm_final: maybe(fields, 8)?,
         steps: whole(fields, 9)?,
+    })
+}
+
+fn read_parquet(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
+    let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
+    let groups = parquet::read(&path)?;
+    let mut at = [0; COLUMNS.len()];
+    for (place, name) in at.iter_mut().zip(COLUMNS) {
+        *place = groups
+            .names()
+            .iter()
+            .position(|column| *column == name)
+            .ok_or_else(|| damaged(format!("it has no column {name}")))?;
+    }
+    let mut all = Vec::new();
+    for group in groups {
+        let group = group?;
+        let before = all.len();
+        all.extend(rows(&at.map(|at| &group.columns()[at])));
+        if all.len() - before != group.rows() {
+            return Err(damaged(format!("row {} is not what this program writes", all.len())));
+        }
+    }
+    Ok(all)
+}
+
+/// The rows of [`COLUMNS`], up to the first that is not as it must be.
+fn rows(columns: &[&Column; COLUMNS.len()]) -> impl Iterator<Item = Recorded> {
+    let [mut cell, mut seed, mut solve, mut breaks, mut diverge, mut steps] =
+        [0, 1, 5, 6, 7, 9].map(|at| columns[at].wholes());
+    let [mut outcome, mut initial, mut last] = [2, 3, 4].map(|at| columns[at].words());
+    let mut norm = columns[8].floats();
+    std::iter::from_fn(move || {
+        let step = |from: Option<Option<u64>>| from.map(|step| step.map(|step| step as u32));
+        Some(Recorded {
+            cell: cell.next()?? as usize,
+            seed: seed.next()??,
+            outcome: Outcome::from_word(outcome.next()??)?,
+            symmetry_initial: Symmetry::from_word(initial.next()??)?,
+            symmetry: match last.next()? {
+                Some(word) => Some(Symmetry::from_word(word)?),
+                None => None,
+            },
+            solve_step: step(solve.next())?,
+            break_step: step(breaks.next())?,
+            diverge_step: step(diverge.next())?,
+            gradient_norm_final: norm.next()?,
+            steps: steps.next()?? as u32,
+        })
     })
 }
 

@@ -16,8 +16,9 @@ use super::append::{Appended, settle};
 use super::journal::{self, Entry, OpenCell, Totals};
 use super::lock::Lock;
 use super::manifest::{self, Manifest, Options, RunsFile, Status, Stint, Verification};
+use super::parquet::{self, Format, Segments};
 use super::partial::{self, PartialCell};
-use super::piece::Piece;
+use super::piece::{Piece, RunRows};
 use super::rows::Rows;
 use super::{OutputError, cells, curves, failed, params, runs, traces};
 use crate::engine::{Description, Parameters, RunResult, measured_steps};
@@ -33,7 +34,7 @@ const CURVES: &str = "curves.csv.unfinished";
 const CHUNK: usize = 1 << 18;
 
 /// Every file that a sweep writes into its directory, its lock apart.
-pub const FILES: [&str; 12] = [
+pub const FILES: [&str; 15] = [
     manifest::FILE,
     manifest::UNFINISHED,
     journal::FILE,
@@ -46,6 +47,9 @@ pub const FILES: [&str; 12] = [
     partial::FILE,
     CELLS,
     CURVES,
+    parquet::FILE,
+    parquet::NEW,
+    parquet::SEGMENTS,
 ];
 
 /// Finished runs with consecutive numbers.
@@ -79,6 +83,8 @@ pub struct Results<'p> {
     /// The growing files, by the names they have meanwhile.
     files: BTreeMap<&'static str, Appended>,
     journal: Appended,
+    /// With `--runs parquet`
+    format: Option<Format>,
     /// Measured steps of each program.
     measured: Vec<Vec<u32>>,
     /// The runs that are to be written.
@@ -117,7 +123,7 @@ impl<'p> Results<'p> {
         let opened = create_files(directory, plan, &manifest)
             .and_then(|files| manifest.write(directory).map(|()| files));
         match opened {
-            Ok((files, journal)) => Ok(Self::new(lock, directory, plan, manifest, files, journal)),
+            Ok((files, journal)) => Self::new(lock, directory, plan, manifest, files, journal),
             Err(error) => {
                 let _ = clear(directory);
                 Err(error)
@@ -145,6 +151,8 @@ impl<'p> Results<'p> {
                 fs::rename(&whole, &unfinished).map_err(failed("rename", &whole))?;
             }
         }
+        // Written by a process that was killed before it could say so; it is written again.
+        remove(directory, &[parquet::FILE, parquet::NEW])?;
         let history = journal::read(directory, &names(&manifest), &manifest)?;
         let Some(history) = history else {
             clear(directory)?;
@@ -153,7 +161,7 @@ impl<'p> Results<'p> {
         let files: Result<_, OutputError> =
             history.files.into_iter().map(|(name, again)| Ok((name, Appended::reopen(again)?))).collect();
         let journal = Appended::reopen(history.journal)?;
-        let mut results = Self::new(lock, directory, plan, manifest, files?, journal);
+        let mut results = Self::new(lock, directory, plan, manifest, files?, journal)?;
         results.next = history.next;
         results.open = history.open;
         results.seconds_before = history.totals.total_seconds;
@@ -168,15 +176,18 @@ impl<'p> Results<'p> {
         manifest: Manifest,
         files: BTreeMap<&'static str, Appended>,
         journal: Appended,
-    ) -> Self {
+    ) -> Result<Self, OutputError> {
         let range = manifest.range();
-        Results {
+        let parquet = manifest.options.runs == RunsFile::Parquet;
+        let format = parquet.then(|| Format::new(&manifest.spec)).transpose()?;
+        Ok(Results {
             plan,
             directory: directory.to_path_buf(),
             lock,
             manifest,
             files,
             journal,
+            format,
             measured: plan.programs.iter().map(|program| measured_steps(program.steps)).collect(),
             next: range.start,
             range,
@@ -184,7 +195,7 @@ impl<'p> Results<'p> {
             totals: Totals::default(),
             opened: Instant::now(),
             seconds_before: 0.0,
-        }
+        })
     }
 
     /// The runs that are not kept yet, for the journal does not tell of them.
@@ -209,25 +220,38 @@ impl<'p> Results<'p> {
         debug_assert_eq!(window.first, self.next);
         let mut added = OpenCell::default();
         let mut first = window.first;
+        let empty = match (&self.format, self.manifest.options.runs) {
+            (Some(format), _) => RunRows::Parquet(format.empty()),
+            (None, RunsFile::Csv) => RunRows::Csv(Rows::default()),
+            (None, _) => RunRows::None,
+        };
+        let mut columns = self.format.as_ref().map(Format::empty);
         // Pieces are made on all cores, so many at a time.
         let length = Piece::length(self.plan);
         let block = 2 * rayon::current_num_threads() * length;
         let blocks = window.results.chunks(block).zip(window.verified.chunks(block));
         for ((results, verified), scores) in blocks.zip(window.scores.chunks(block)) {
-            let (plan, measured, options) = (self.plan, &self.measured, &self.manifest.options);
+            let (plan, measured, empty) = (self.plan, &self.measured, &empty);
             let numbers = (0..results.len()).into_par_iter().step_by(length).map(|at| first + at as u64);
             let pieces: Vec<Piece> = numbers
                 .zip(results.par_chunks(length))
                 .zip(verified.par_chunks(length))
                 .zip(scores.par_chunks(length))
                 .map(|(((first, results), verified), scores)| {
-                    Piece::new(plan, measured, options, first, results, verified, scores)
+                    Piece::new(plan, measured, empty, first, results, verified, scores)
                 })
                 .collect();
-            for piece in pieces {
+            for mut piece in pieces {
+                if let (Some(all), RunRows::Parquet(some)) = (&mut columns, &mut piece.runs) {
+                    all.append(std::mem::take(some));
+                }
                 self.write(piece, first, &mut added)?;
                 first += length as u64;
             }
+        }
+        if let (Some(format), Some(columns)) = (&self.format, columns) {
+            let segment = format.segment(&columns)?;
+            self.add(parquet::SEGMENTS, &segment)?;
         }
         if let Some(parameters) = &window.parameters {
             for (name, values) in [(params::INITIAL, &parameters.initial), (params::FINAL, &parameters.last)]
@@ -242,7 +266,9 @@ impl<'p> Results<'p> {
 
     /// Writes a piece that starts at run `first`. `added` is what its window has added to the open cell.
     fn write(&mut self, piece: Piece, first: u64, added: &mut OpenCell) -> Result<(), OutputError> {
-        self.add(runs::FILE, piece.runs.as_bytes())?;
+        if let RunRows::Csv(rows) = &piece.runs {
+            self.add(runs::FILE, rows.as_bytes())?;
+        }
         self.add(traces::FILE, piece.traces.as_bytes())?;
         self.totals.counts.merge(&piece.counts);
         if let Some(head) = piece.head {
@@ -319,8 +345,7 @@ impl<'p> Results<'p> {
         self.manifest.status = Status::Finished;
         let directory = self.directory.clone();
         let (manifest, lock) = self.close()?;
-        let journal = directory.join(journal::FILE);
-        fs::remove_file(&journal).map_err(failed("remove", &journal))?;
+        remove(&directory, &LEFTOVERS)?;
         drop(lock);
         Ok(manifest)
     }
@@ -352,12 +377,21 @@ impl<'p> Results<'p> {
     }
 
     fn close(self) -> Result<(Manifest, Lock), OutputError> {
-        let Results { directory, lock, mut manifest, files, totals, .. } = self;
+        let Results { directory, lock, mut manifest, mut files, totals, .. } = self;
         manifest.counts = totals.counts;
         manifest.verification = totals.verification;
         manifest.training_seconds = totals.training_seconds;
         manifest.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
         manifest.trained_by = totals.trained_by;
+        if let Some(segments) = files.remove(parquet::SEGMENTS) {
+            // Closed first: some systems don't remove open files.
+            drop(segments);
+            if manifest.status == Status::Finished {
+                let rows = Segments::open(&directory.join(parquet::SEGMENTS))?;
+                let content = parquet::write(&directory.join(parquet::FILE), &manifest, rows)?;
+                manifest.files.insert(parquet::FILE.into(), content);
+            }
+        }
         for (name, file) in files {
             let name = match name {
                 CELLS => cells::FILE,
@@ -380,7 +414,11 @@ impl<'p> Results<'p> {
 fn names(manifest: &Manifest) -> Vec<&'static str> {
     let options = &manifest.options;
     let mut names = vec![CELLS, CURVES];
-    names.extend((options.runs == RunsFile::Csv).then_some(runs::FILE));
+    match options.runs {
+        RunsFile::Csv => names.push(runs::FILE),
+        RunsFile::Parquet => names.push(parquet::SEGMENTS),
+        RunsFile::None => {}
+    }
     names.extend((options.trace > 0).then_some(traces::FILE));
     names.extend(options.save_params.then_some(params::INITIAL));
     names.extend(options.save_params.then_some(params::FINAL));
@@ -416,9 +454,18 @@ fn create_files(
     Ok((files?, create(journal::FILE)?))
 }
 
+/// What a finished sweep has no more use for.
+pub(super) const LEFTOVERS: [&str; 4] =
+    [journal::FILE, manifest::UNFINISHED, parquet::SEGMENTS, parquet::NEW];
+
 /// Removes every file of a sweep from `directory`, and nothing else.
 pub fn clear(directory: &Path) -> Result<(), OutputError> {
-    for name in FILES {
+    remove(directory, &FILES)
+}
+
+/// Removes those of these files that are there.
+pub(super) fn remove(directory: &Path, names: &[&str]) -> Result<(), OutputError> {
+    for name in names {
         let path = directory.join(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -1,5 +1,6 @@
 //! The text of CSV rows: floats that read back to the same bits, empty fields for what does not exist.
 
+use super::runs::{Fields, Swept};
 use crate::spec::Value;
 
 /// Rows of a CSV file, built in memory.
@@ -106,6 +107,58 @@ impl Rows {
     /// What has been built.
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
+    }
+}
+
+impl Fields for Rows {
+    fn whole(&mut self, value: u64) {
+        self.whole(value);
+    }
+
+    fn maybe_whole(&mut self, value: Option<u32>) {
+        self.maybe_whole(value);
+    }
+
+    fn float(&mut self, value: f64) {
+        self.float(value);
+    }
+
+    fn maybe_float(&mut self, value: Option<f64>) {
+        self.maybe_float(value);
+    }
+
+    fn maybe_floats(&mut self, first: Option<f64>, second: Option<f64>) {
+        match (first, second) {
+            (Some(first), Some(second)) => self.pair(first, second),
+            (first, second) => {
+                self.maybe_float(first);
+                self.maybe_float(second);
+            }
+        }
+    }
+
+    fn word(&mut self, word: &'static str) {
+        self.plain(word);
+    }
+
+    fn maybe_word(&mut self, word: Option<&'static str>) {
+        self.plain(word.unwrap_or(""));
+    }
+
+    fn maybe_flag(&mut self, flag: Option<bool>) {
+        self.plain(match flag {
+            Some(true) => "true",
+            Some(false) => "false",
+            None => "",
+        });
+    }
+
+    fn swept(&mut self, swept: &Swept<'_>) {
+        self.fields(&swept.text);
+    }
+
+    fn end(&mut self) {
+        self.end();
     }
 }
 

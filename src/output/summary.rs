@@ -1,10 +1,12 @@
 //! What is shown of a finished sweep: a table for people and the cells as JSON. Both are made from `cells.csv`,
-//! so that a sweep that is shown again looks as it did the first time.
+//! so that a sweep that is shown again looks as it did the first time; and no more of it is kept in memory than is shown.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::manifest::Manifest;
@@ -18,45 +20,52 @@ const SHOWN: usize = 60;
 /// Columns of a terminal that the table must fit.
 const WIDTH: u16 = 100;
 
-/// The content of a `cells.csv`, field by field.
+/// What is kept of a `cells.csv`, field by field: of many cells the first ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cells {
+    path: PathBuf,
     columns: Vec<String>,
+    /// The first [`SHOWN`].
     rows: Vec<Vec<String>>,
+    /// All of them.
+    count: u64,
+    /// Whether some row has a test accuracy.
+    tested: bool,
 }
 
 impl Cells {
     /// Reads the `cells.csv` of a directory.
     pub fn read(directory: &Path) -> Result<Cells, OutputError> {
         let path = directory.join(cells::FILE);
-        let damaged =
-            |error: csv::Error| OutputError::Damaged { path: path.clone(), problem: error.to_string() };
-        let mut reader = csv::Reader::from_path(&path).map_err(damaged)?;
-        let columns = reader.headers().map_err(damaged)?.iter().map(str::to_string).collect();
-        let mut rows = Vec::new();
-        for record in reader.records() {
-            rows.push(record.map_err(damaged)?.iter().map(str::to_string).collect());
+        let mut reader = csv::Reader::from_path(&path).map_err(|error| damaged(&path, &error))?;
+        let columns = reader.headers().map_err(|error| damaged(&path, &error))?;
+        let columns: Vec<String> = columns.iter().map(str::to_string).collect();
+        let accuracy = columns.iter().position(|column| column == "accuracy_test_mean");
+        let (mut rows, mut count, mut tested) = (Vec::new(), 0, false);
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(|error| damaged(&path, &error))? {
+            if rows.len() < SHOWN {
+                rows.push(record.iter().map(str::to_string).collect());
+            }
+            count += 1;
+            tested |= accuracy.and_then(|at| record.get(at)).is_some_and(|field| !field.is_empty());
         }
-        Ok(Cells { columns, rows })
+        Ok(Cells { path, columns, rows, count, tested })
     }
 
-    /// A list of objects with the columns of the file; a missing value is null, and the values of swept keys
-    /// have the types of the spec.
-    pub fn json(&self, grid: &Grid) -> Json {
-        let object = |row: &Vec<String>| {
-            let values = row.first().and_then(|text| values(grid, text)).unwrap_or_default();
-            let fields = self.columns.iter().zip(row).enumerate().map(|(at, (column, text))| {
-                // The swept keys come right after `cell`.
-                let value = match at.checked_sub(1).and_then(|at| values.get(at)) {
-                    Some(value) => serde_json::to_value(value).unwrap_or(Json::Null),
-                    _ if text.is_empty() => Json::Null,
-                    _ => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
-                };
-                (column.clone(), value)
-            });
-            Json::Object(fields.collect::<Map<_, _>>())
-        };
-        Json::Array(self.rows.iter().map(object).collect())
+    /// The object of a row: a missing value is null, and the values of swept keys have the types of the spec.
+    fn object(&self, row: &csv::StringRecord, grid: &Grid) -> Map<String, Json> {
+        let values = row.get(0).and_then(|text| values(grid, text)).unwrap_or_default();
+        let fields = self.columns.iter().zip(row).enumerate().map(|(at, (column, text))| {
+            // The swept keys come right after `cell`.
+            let value = match at.checked_sub(1).and_then(|at| values.get(at)) {
+                Some(value) => serde_json::to_value(value).unwrap_or(Json::Null),
+                _ if text.is_empty() => Json::Null,
+                _ => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_string())),
+            };
+            (column.clone(), value)
+        });
+        fields.collect()
     }
 
     /// The field of a row under a column's name, empty if there is none.
@@ -66,13 +75,40 @@ impl Cells {
     }
 }
 
-/// The document of `run --json`: the manifest, plus `cells`.
-pub fn document(manifest: &Manifest, cells: &Cells, grid: &Grid) -> Json {
-    let mut document = serde_json::to_value(manifest).unwrap_or_default();
-    if let Some(object) = document.as_object_mut() {
-        object.insert("cells".into(), cells.json(grid));
+fn damaged(path: &Path, error: &csv::Error) -> OutputError {
+    OutputError::Damaged { path: path.to_path_buf(), problem: error.to_string() }
+}
+
+/// The document of `run --json`: the manifest, plus `cells`. The cells are read while it is written.
+pub fn document<'a>(manifest: &'a Manifest, cells: &'a Cells, grid: &'a Grid) -> impl Serialize + 'a {
+    Document { manifest, cells: List { cells, grid } }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+    cells: List<'a>,
+}
+
+/// Every row of the file as an object.
+struct List<'a> {
+    cells: &'a Cells,
+    grid: &'a Grid,
+}
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let List { cells, grid } = self;
+        let problem = |error: csv::Error| S::Error::custom(damaged(&cells.path, &error));
+        let mut reader = csv::Reader::from_path(&cells.path).map_err(problem)?;
+        let mut list = serializer.serialize_seq(usize::try_from(cells.count).ok())?;
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(problem)? {
+            list.serialize_element(&cells.object(&record, grid))?;
+        }
+        list.end()
     }
-    document
 }
 
 /// The table and the notes under it.
@@ -83,10 +119,9 @@ pub fn text(manifest: &Manifest, cells: &Cells, grid: &Grid, directory: &Path) -
     head.extend(grid.swept().iter().map(|key| short_name(key, grid.swept())));
     let keys = head.len();
     head.extend(["runs", "broken % [95 %]", "solved % [95 %]", "asym. %", "plateau", "diverged"]);
-    let tested = cells.rows.iter().any(|row| !cells.field(row, "accuracy_test_mean").is_empty());
-    head.extend(tested.then_some("test acc. %"));
+    head.extend(cells.tested.then_some("test acc. %"));
     table.set_header(head);
-    for row in cells.rows.iter().take(SHOWN) {
+    for row in &cells.rows {
         let field = |column: &str| cells.field(row, column);
         let interval = |what: &str| {
             let part = |end: &str| percent(field(&format!("fraction_{what}{end}")));
@@ -102,7 +137,7 @@ pub fn text(manifest: &Manifest, cells: &Cells, grid: &Grid, directory: &Path) -
         line.push(percent(field("fraction_asymmetric")));
         line.push(field("stuck_plateau").into());
         line.push(field("diverged").into());
-        line.extend(tested.then(|| percent(field("accuracy_test_mean"))));
+        line.extend(cells.tested.then(|| percent(field("accuracy_test_mean"))));
         table.add_row(line);
     }
     for column in table.column_iter_mut().skip(keys) {
@@ -123,18 +158,14 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
         text.push_str(&line);
         text.push('\n');
     };
-    if cells.rows.len() > SHOWN {
-        let more = cells.rows.len() - SHOWN;
+    let more = cells.count - cells.rows.len() as u64;
+    if more > 0 {
         note(format!("… and {more} more cells in {}", directory.join(cells::FILE).display()));
     }
     note(String::new());
     note(format!(
         "{} runs in {} cells: {} solved, {} stuck, {} diverged",
-        counts.runs_finished,
-        cells.rows.len(),
-        counts.solved,
-        counts.stuck,
-        counts.diverged
+        counts.runs_finished, cells.count, counts.solved, counts.stuck, counts.diverged
     ));
     note(format!(
         "at the end: {} broken, {} partial, {} symmetric",

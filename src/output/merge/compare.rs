@@ -3,11 +3,14 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::inputs::{Part, name};
 use super::table::{Table, fields};
 use super::write;
+use crate::output::columns::Columns;
 use crate::output::manifest::{Manifest, RunsFile};
+use crate::output::parquet::{self, Groups};
 use crate::output::{OutputError, cells, curves, failed, params, runs, traces};
 
 /// Compares what two parts hold of the runs `shared`, which both have: the rows of these runs, their traces and parameters, and
@@ -23,7 +26,8 @@ pub fn agree(first: &Part, second: &Part, shared: &Range<u64>) -> Result<u64, Ou
     let any = |_| true;
     match options.runs {
         RunsFile::Csv => rows(first, second, runs::FILE, "run", shared.clone(), any)?,
-        RunsFile::Parquet | RunsFile::None => {}
+        RunsFile::Parquet => columns(first, second, shared)?,
+        RunsFile::None => {}
     }
     if options.trace > 0 {
         rows(first, second, traces::FILE, "run", shared.clone(), any)?;
@@ -99,6 +103,60 @@ fn rows(
                 return differ(number, "one has a row more");
             }
         }
+    }
+}
+
+/// Compares the rows of `runs.parquet`.
+fn columns(first: &Part, second: &Part, shared: &Range<u64>) -> Result<(), OutputError> {
+    let (mut one, mut other) = (TypedRows::open(first, shared)?, TypedRows::open(second, shared)?);
+    let mut from = shared.start;
+    while from < shared.end {
+        let count = (shared.end - from).min(one.fill()?).min(other.fill()?) as usize;
+        let (ours, theirs) = (one.waiting.take(count), other.waiting.take(count));
+        let pairs = ours.columns().iter().zip(theirs.columns()).enumerate();
+        let differ = pairs.filter_map(|(at, (ours, theirs))| Some((ours.first_difference(theirs)?, at)));
+        if let Some((row, at)) = differ.min() {
+            let shown = |columns: &Columns| columns.columns()[at].text(row).unwrap_or("nothing".into());
+            let how = format!("{} is {} and {}", one.groups.names()[at], shown(&ours), shown(&theirs));
+            let run = from + row as u64;
+            return Err(disagreement(first, second, parquet::FILE, "run", run, &how));
+        }
+        from += count as u64;
+    }
+    Ok(())
+}
+
+/// The rows of a `runs.parquet`, from a run on.
+struct TypedRows {
+    path: PathBuf,
+    groups: Groups,
+    waiting: Columns,
+    /// Rows that come before.
+    skipped: u64,
+}
+
+impl TypedRows {
+    fn open(part: &Part, shared: &Range<u64>) -> Result<TypedRows, OutputError> {
+        let path = part.directory.join(parquet::FILE);
+        let mut groups = parquet::read(&path)?;
+        let row = shared.start - part.range.start;
+        let skipped = row - groups.skip_to(row);
+        Ok(TypedRows { path, groups, waiting: Columns::default(), skipped })
+    }
+
+    /// Reads on if all that was read is taken, and tells how many rows are there, one at least.
+    fn fill(&mut self) -> Result<u64, OutputError> {
+        while self.waiting.rows() == 0 {
+            let Some(columns) = self.groups.next() else {
+                let problem = "it has fewer rows than there are runs".into();
+                return Err(OutputError::Damaged { path: self.path.clone(), problem });
+            };
+            self.waiting = columns?;
+            let before = self.skipped.min(self.waiting.rows() as u64);
+            self.waiting.take(before as usize);
+            self.skipped -= before;
+        }
+        Ok(self.waiting.rows() as u64)
     }
 }
 

@@ -13,7 +13,9 @@ use serde_json::Value as Json;
 use crate::engine::Description;
 use crate::output::append::Content;
 use crate::output::manifest::{Manifest, Options, RunsFile, Status};
-use crate::output::{OutputError, cells, curves, directory, journal, params, partial, runs, shard, traces};
+use crate::output::{
+    OutputError, cells, curves, directory, journal, params, parquet, partial, runs, shard, traces,
+};
 use crate::spec::{Grid, Shard, plan};
 
 /// A finished shard, or a whole finished sweep.
@@ -317,7 +319,8 @@ pub fn files(options: &Options, is_shard: bool) -> Vec<&'static str> {
     let mut names = vec![cells::FILE, curves::FILE];
     match options.runs {
         RunsFile::Csv => names.push(runs::FILE),
-        RunsFile::Parquet | RunsFile::None => {}
+        RunsFile::Parquet => names.push(parquet::FILE),
+        RunsFile::None => {}
     }
     names.extend((options.trace > 0).then_some(traces::FILE));
     if options.save_params {

@@ -76,7 +76,7 @@ pub fn merge(directories: &[PathBuf], out: &Path, allowed: Allowed) -> Result<Me
     let ranges: Vec<Range<u64>> = inputs.parts.iter().map(|part| part.range.clone()).collect();
     let chosen = cover::tile(&ranges);
     let taken: Vec<&Part> = chosen.iter().map(|&at| &inputs.parts[at]).collect();
-    let Some(first) = taken.first() else { return Err(missing(&inputs, &taken, &[(0..1)])) };
+    let Some(first) = taken.first() else { return Err(missing(&inputs, &taken, &[])) };
     let gaps = cover::gaps(taken.iter().map(|part| &part.range), first.manifest.runs);
     if !gaps.is_empty() && !allowed.missing {
         return Err(missing(&inputs, &taken, &gaps));
@@ -143,16 +143,13 @@ fn write_files(
         fs::remove_dir_all(&place).map_err(failed("remove", &place))?;
     }
     fs::create_dir(&place).map_err(failed("create the directory", &place))?;
-    let mut files = write::files(taken, grid, manifest, &place)?;
-    for file in files.values_mut() {
-        // So that they get their places in no time.
-        file.mark()?;
-    }
+    let files = write::files(taken, grid, manifest, &place)?;
     lock.check()?;
     clear(out)?;
-    for (name, file) in files {
-        manifest.files.insert(name.into(), file.content());
-        file.publish(&out.join(name))?;
+    for (name, content) in files {
+        let whole = out.join(name);
+        fs::rename(place.join(name), &whole).map_err(failed("create", &whole))?;
+        manifest.files.insert(name.into(), content);
     }
     settle(out)?;
     manifest.write(out)

@@ -11,9 +11,11 @@ use std::path::Path;
 
 use super::inputs::Part;
 use super::table::{Table, pour};
-use crate::output::append::Appended;
+use crate::output::append::{Appended, Content};
+use crate::output::columns::Columns;
 use crate::output::journal::OpenCell;
 use crate::output::manifest::{Manifest, RunsFile};
+use crate::output::parquet;
 use crate::output::partial::{self, PartialCell};
 use crate::output::rows::Rows;
 use crate::output::{OutputError, cells, curves, failed, params, runs, traces};
@@ -23,7 +25,7 @@ use crate::spec::Grid;
 const CHUNK: usize = 1 << 20;
 
 /// Writes into `place` all files but the manifest, which is to be `manifest`, of disjoint parts, one at least, in the order of
-/// their runs.
+/// their runs. Gives what they hold by name; they are where a loss of power does not reach them.
 ///
 /// # Errors
 /// Where a file can't be read or written; [`OutputError::Damaged`] where one is not what this program writes.
@@ -32,21 +34,25 @@ pub fn files(
     grid: &Grid,
     manifest: &Manifest,
     place: &Path,
-) -> Result<BTreeMap<&'static str, Appended>, OutputError> {
+) -> Result<BTreeMap<&'static str, Content>, OutputError> {
     let options = &manifest.options;
     let mut files = BTreeMap::new();
     match options.runs {
         RunsFile::Csv => {
-            files.insert(runs::FILE, concatenated(parts, runs::FILE, place)?);
+            files.insert(runs::FILE, concatenated(parts, runs::FILE, place)?.mark()?);
         }
-        RunsFile::Parquet | RunsFile::None => {}
+        RunsFile::Parquet => {
+            let path = place.join(parquet::FILE);
+            files.insert(parquet::FILE, parquet::write(&path, manifest, typed_rows(parts))?);
+        }
+        RunsFile::None => {}
     }
     if options.trace > 0 {
-        files.insert(traces::FILE, concatenated(parts, traces::FILE, place)?);
+        files.insert(traces::FILE, concatenated(parts, traces::FILE, place)?.mark()?);
     }
     if options.save_params {
         for name in [params::INITIAL, params::FINAL] {
-            files.insert(name, parameters(parts, manifest, name, place)?);
+            files.insert(name, parameters(parts, manifest, name, place)?.mark()?);
         }
     }
     let mut cells = Cells {
@@ -60,8 +66,8 @@ pub fn files(
         cells.add(part)?;
     }
     cells.close()?;
-    files.insert(cells::FILE, cells.rows);
-    files.insert(curves::FILE, cells.curves);
+    files.insert(cells::FILE, cells.rows.mark()?);
+    files.insert(curves::FILE, cells.curves.mark()?);
     Ok(files)
 }
 
@@ -96,6 +102,17 @@ fn concatenated(parts: &[&Part], name: &'static str, place: &Path) -> Result<App
         Table::open(&part.directory, name)?.pour(&mut file)?;
     }
     Ok(file)
+}
+
+/// The rows of all parts, row group by row group.
+fn typed_rows(parts: &[&Part]) -> impl Iterator<Item = Result<Columns, OutputError>> {
+    parts.iter().flat_map(|part| {
+        let (groups, error) = match parquet::read(&part.directory.join(parquet::FILE)) {
+            Ok(groups) => (Some(groups), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        error.into_iter().chain(groups.into_iter().flatten())
+    })
 }
 
 /// The parameters of all parts, one after the other: as many rows as there are runs.
