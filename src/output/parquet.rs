@@ -74,7 +74,7 @@ impl Format {
     /// Columns of some runs as bytes to append to [`SEGMENTS`].
     ///
     /// # Errors
-    /// None that could be told before; kept from ending the program.
+    /// Where they are not the columns of [`empty`](Self::empty).
     pub fn segment(&self, columns: &Columns) -> Result<Vec<u8>, OutputError> {
         let length = size_of::<u64>();
         let segment = || -> Parquet<Vec<u8>> {
