@@ -95,7 +95,7 @@ fn a_run_of_a_finished_sweep_is_the_run_of_its_spec() {
     assert_eq!(of_spec, document);
     let text = out(&mut symbreak(&place, "inspect out --run 17"));
     assert!(
-        text.ends_with("not solved by step 300\nin runs.csv, by the reference engine: stuck\n"),
+        text.ends_with("not solved by step 300\nin the sweep, by the reference engine: stuck\n"),
         "{text}"
     );
     assert_eq!((&document["cell"], &document["seed"]), (&Json::from(3), &Json::from(2)));

@@ -19,7 +19,7 @@ use crate::spec::{self, Plan};
 /// Arguments of `symbreak fit`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads runs.csv and says how the time to solve and the time to break go with a swept scale: the slope of ln T against ln \
+Reads runs.csv or runs.parquet and says how the time to solve and the time to break go with a swept scale: the slope of ln T against ln \
 scale with its interval, which of the laws T ~ r^-2, T ~ r^-1 and T = a + b ln(1/r) fits, the median of each scale \
 (Kaplan & Meier), and the scale at which half of the runs are solved or broken.
 
@@ -115,7 +115,7 @@ pub fn run(args: &FitArgs) -> Result<u8, Failure> {
         fitted.push(Group { swept, fit });
     }
     if fitted.is_empty() {
-        return Err(Failure::new(BAD_ARGUMENTS, format!("{place}: runs.csv has no runs yet")));
+        return Err(Failure::new(BAD_ARGUMENTS, format!("{place}: the sweep has no runs yet")));
     }
     let document = Document { name: &plan.name, key: &args.key, near_base: NEAR_BASE, groups: fitted };
     if args.json {
@@ -178,7 +178,7 @@ fn groups(plan: &Plan, at: usize, directory: &Path) -> Result<Vec<Gathered>, Fai
     for run in recorded::read(directory)? {
         let Some(cell) = plan.cells.get(run.cell) else {
             let message =
-                format!("runs.csv has a run of cell {}, the sweep has {} cells", run.cell, plan.cells.len());
+                format!("its rows have a run of cell {}, the sweep has {} cells", run.cell, plan.cells.len());
             return Err(Failure::new(BAD_ARGUMENTS, message));
         };
         let group = of_cell[run.cell].unwrap_or_else(|| {

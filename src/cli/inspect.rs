@@ -51,7 +51,7 @@ pub struct InspectArgs {
     #[arg(long, value_name = "N", conflicts_with = "run")]
     seed_index: Option<u64>,
 
-    /// The run of this number, as in runs.csv: cell × seeds + seed index
+    /// The run of this number, as in runs.csv and runs.parquet: cell × seeds + seed index
     #[arg(long, value_name = "N")]
     run: Option<u64>,
 
@@ -88,7 +88,7 @@ struct Document<'a> {
     found: &'a Inspection,
 }
 
-/// A row of runs.csv, for comparison: its engine may have rounded otherwise.
+/// A row of runs.csv or runs.parquet, for comparison: its engine may have rounded otherwise.
 #[derive(Debug, Serialize)]
 struct Row {
     backend: String,
@@ -274,7 +274,7 @@ fn end(of: &Document<'_>, steps: &[u32]) -> String {
     }
     if let Some(row) = &of.recorded {
         let there = said(row.diverge_step, row.solve_step).unwrap_or_else(|| row.outcome.to_string());
-        end += &format!("\nin runs.csv, by the {} engine: {there}", row.backend);
+        end += &format!("\nin the sweep, by the {} engine: {there}", row.backend);
     }
     end + "\n"
 }

@@ -2,7 +2,7 @@
 //!
 //! A Parquet file is of use only when it is whole: what says where its columns are comes last. So the rows of a sweep that
 //! is under way go to another file, [`SEGMENTS`], every window as a small Parquet file of its own with its length before it;
-//! cut off at a window, it is what it was after that window. When all runs are in, [`write`] reads the segments one after the
+//! cut off at a window, it is what it was after that window. When all runs are in, [`write()`] reads the segments one after the
 //! other and makes row groups of [`GROUP`] runs of them, counted from the first run of the directory: the bytes depend on
 //! the rows, on [`Manifest::reproducible`] and on nothing else, however the sweep was cut up.
 
@@ -74,7 +74,7 @@ impl Format {
     /// Columns of some runs as bytes to append to [`SEGMENTS`].
     ///
     /// # Errors
-    /// None that could be told before; kept from ending the program.
+    /// Where they are not the columns of [`empty`](Self::empty).
     pub fn segment(&self, columns: &Columns) -> Result<Vec<u8>, OutputError> {
         let length = size_of::<u64>();
         let segment = || -> Parquet<Vec<u8>> {
