@@ -10,7 +10,6 @@ use crate::claims::ClaimError;
 use crate::engine::EngineError;
 use crate::output::OutputError;
 use crate::spec::SpecError;
-use crate::sweep::SweepError;
 
 pub mod args;
 pub mod bench;
@@ -135,7 +134,10 @@ impl From<EngineError> for Failure {
         let status = match error {
             EngineError::Interrupted => INTERRUPTED,
             EngineError::Unsupported(_) => BAD_ARGUMENTS,
-            EngineError::NoDevice(_) | EngineError::Device(_) => FAILED,
+            EngineError::NoDevice(_)
+            | EngineError::Lost(_)
+            | EngineError::Memory(_)
+            | EngineError::Device(_) => FAILED,
         };
         Failure::new(status, error.to_string())
     }
@@ -149,15 +151,6 @@ impl From<OutputError> for Failure {
             OutputError::File { .. } | OutputError::Damaged { .. } => FAILED,
         };
         Failure::new(status, error.to_string())
-    }
-}
-
-impl From<SweepError> for Failure {
-    fn from(error: SweepError) -> Failure {
-        match error {
-            SweepError::Engine(error) => error.into(),
-            SweepError::Output(error) => error.into(),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod device;
 mod layout;
+mod panics;
 mod peak;
 pub mod shader;
 mod train;
@@ -26,6 +27,9 @@ pub struct Options {
     /// Fixed steps per dispatch in place of tuned ones, beyond the bound on loop iterations too: shows what
     /// a driver does with long loops.
     pub steps_per_dispatch: Option<u32>,
+    /// Batches, counted from 0 over the life of the engine, in the middle of which the device is destroyed: shows what
+    /// becomes of a sweep.
+    pub lose_at: Vec<u64>,
     /// Rewrites a shader (by its file name) before it is compiled: shows that a wrong one is caught.
     pub edit_shader: Option<fn(&str, String) -> String>,
 }
@@ -40,6 +44,8 @@ pub struct GpuEngine {
     /// Buffers of batches that are done.
     spare: Vec<train::Buffers>,
     compile_seconds: f64,
+    /// Batches begun so far.
+    batches: u64,
 }
 
 /// What a program's runs need, with weight decay or without.
@@ -74,6 +80,7 @@ impl GpuEngine {
             prepared: Vec::new(),
             spare: Vec::new(),
             compile_seconds: 0.0,
+            batches: 0,
         }
     }
 
@@ -201,6 +208,15 @@ impl Engine for GpuEngine {
 
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
         train::train(self, batch, watch)
+    }
+
+    fn reopen(&mut self) -> Result<(), EngineError> {
+        // Their memory first: it may be what was lacking.
+        self.spare.clear();
+        self.prepared.clear();
+        self.pipelines.clear();
+        self.gpu = self.gpu.again(&self.options)?;
+        Ok(())
     }
 
     fn peak(&mut self) -> Result<Option<f64>, EngineError> {

@@ -124,6 +124,8 @@ struct Job<'a> {
     most: u32,
     /// Whether every measured step ends a dispatch.
     at_each_step: bool,
+    /// Whether the device is to be destroyed on the way, by [`Options::lose_at`](super::Options::lose_at).
+    lose: bool,
 }
 
 /// A part of a batch that is on the device.
@@ -149,6 +151,8 @@ struct Ended<'a> {
 
 pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
     let program = batch.program;
+    let lose = engine.options.lose_at.contains(&engine.batches);
+    engine.batches += 1;
     let decay = batch.runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let at = engine.prepare(program, decay)?;
     let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, false])?;
@@ -165,7 +169,8 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let drawing = program.drawing();
     let master = batch.runs.first().map_or(0, |run| run.master);
     let key = [master as u32, (master >> 32) as u32];
-    let job = Job { gpu, prepared: &prepared[at], init, drawing, batch, key, measured, most, at_each_step };
+    let job =
+        Job { gpu, prepared: &prepared[at], init, drawing, batch, key, measured, most, at_each_step, lose };
     let mut pace = Pace { rate: job.prepared.net_steps_per_second, fixed: options.steps_per_dispatch };
     let mut trained = Trained {
         runs: Vec::with_capacity(batch.runs.len()),
@@ -342,6 +347,9 @@ impl<'a> Part<'a> {
                 }
                 let before = queued.replace((submission, unseen));
                 unseen = 0;
+                if self.job.lose {
+                    gpu.device.destroy();
+                }
                 meanwhile()?;
                 if let Some((submission, taken)) = before {
                     gpu.wait_for(submission)?;
