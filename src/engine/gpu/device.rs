@@ -149,17 +149,23 @@ impl Fault {
     }
 }
 
+/// What is opened, and opened again.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    pub description: AdapterDescription,
+    /// Largest storage buffer of its devices, in bytes.
+    pub largest_binding: u64,
+    /// What tells it from others of the same name.
+    identity: wgpu::AdapterInfo,
+}
+
 /// An open device.
 #[derive(Debug)]
 pub struct Gpu {
-    pub adapter: AdapterDescription,
+    pub adapter: Adapter,
     pub device: wgpu::Device,
     /// Given up, not closed, where the device is silent: wgpu would wait for it without end.
     pub queue: ManuallyDrop<wgpu::Queue>,
-    /// Largest storage buffer of this device, in bytes.
-    pub largest_binding: u64,
-    /// What tells the adapter from others of the same name.
-    identity: wgpu::AdapterInfo,
     /// What went wrong on the device first, if anything did.
     fault: Arc<Mutex<Option<Fault>>>,
 }
@@ -237,23 +243,28 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(Fault::of(&error))));
         let on_loss = note(&fault);
         device.set_device_lost_callback(move |_, reason| on_loss(Fault::of_loss(&reason)));
-        let identity = adapter.get_info();
-        let queue = ManuallyDrop::new(queue);
-        Ok(Gpu { adapter: description, device, queue, largest_binding, identity, fault })
+        let adapter = Adapter { description, largest_binding, identity: adapter.get_info() };
+        Ok(Gpu { adapter, device, queue: ManuallyDrop::new(queue), fault })
     }
 
     /// The same adapter, opened again.
-    pub fn again(&self, options: &Options) -> Result<Gpu, EngineError> {
-        let same = |(adapter, _): &(wgpu::Adapter, _)| adapter.get_info() == self.identity;
+    pub fn again(adapter: &Adapter, options: &Options) -> Result<Gpu, EngineError> {
+        let Adapter { description, identity, .. } = adapter;
+        let same = |(adapter, _): &(wgpu::Adapter, _)| adapter.get_info() == *identity;
         let Some((adapter, description)) = enumerate().into_iter().find(same) else {
-            return Err(EngineError::NoDevice(format!("{} is not there any more", self.adapter.name)));
+            return Err(EngineError::NoDevice(format!("{} is not there any more", description.name)));
         };
         Self::open_adapter(adapter, description, options)
     }
 
+    /// Of its adapter.
+    pub fn name(&self) -> &str {
+        &self.adapter.description.name
+    }
+
     /// An error if anything went wrong on the device so far.
     pub fn healthy(&self) -> Result<(), EngineError> {
-        self.first_fault().map_or(Ok(()), |fault| Err(fault.error(&self.adapter.name)))
+        self.first_fault().map_or(Ok(()), |fault| Err(fault.error(self.name())))
     }
 
     fn first_fault(&self) -> Option<Fault> {
@@ -266,7 +277,7 @@ impl Gpu {
             Ok(mut first) => first.get_or_insert(fault).clone(),
             Err(_) => fault,
         };
-        first.error(&self.adapter.name)
+        first.error(self.name())
     }
 
     /// Compiles a shader whose binding 0 is a uniform buffer and whose others are storage buffers, `true`

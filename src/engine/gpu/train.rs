@@ -9,7 +9,7 @@ use wgpu::BufferUsages;
 use super::device::Download;
 use super::layout::{self, Dispatch, Draw, Init, NONE, POISON, State, Words};
 use super::shader::{self, Kernel, Kind, LOOP_ITERATIONS, WORKGROUP};
-use super::{Gpu, GpuEngine, Prepared};
+use super::{Gpu, GpuEngine, Prepared, closed};
 use crate::engine::{
     Batch, EngineError, Measured, Parameters, Program, Run, RunResult, Start, Trained, Units, Watch,
     measured_steps,
@@ -156,7 +156,8 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let decay = batch.runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let at = engine.prepare(program, decay)?;
     let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, false])?;
-    let GpuEngine { gpu, options, prepared, spare, .. } = engine;
+    let GpuEngine { adapter, gpu, options, prepared, spare, .. } = engine;
+    let gpu = gpu.as_ref().ok_or_else(|| closed(adapter))?;
     let kernel = &prepared[at].kernel;
     let measured = measured_steps(program.steps);
     // Many measurements on many samples are too long for one dispatch.
@@ -560,7 +561,7 @@ fn decode(measured: &layout::Measured, m: usize, gpu: &Gpu, n: usize) -> Result<
     let Some(&symmetry) = symmetry.filter(|_| measured.mark == m as u32 + 1) else {
         return Err(EngineError::Device(format!(
             "{} returned no measurement for run {n} of the batch; try --backend cpu",
-            gpu.adapter.name
+            gpu.name()
         )));
     };
     Ok(Measured {
@@ -579,7 +580,7 @@ fn decode(measured: &layout::Measured, m: usize, gpu: &Gpu, n: usize) -> Result<
 /// Every run must have applied the steps it was sent for, and been measured on the way: some drivers end long loops
 /// early and say nothing. `first` is the number in the batch of the first of `states`.
 fn check_steps(states: &[State], job: &Job<'_>, first: usize) -> Result<(), EngineError> {
-    let (program, adapter) = (&job.prepared.program, &job.gpu.adapter.name);
+    let (program, adapter) = (&job.prepared.program, job.gpu.name());
     let all = job.measured.len();
     for (n, state) in states.iter().enumerate() {
         let rests = state.diverge_step != NONE || program.stop_when_solved && state.solve_step != NONE;
@@ -614,7 +615,7 @@ pub fn random_words(
     counters: &[[u32; 4]],
 ) -> Result<Vec<[u32; 4]>, EngineError> {
     let pipeline = engine.pipeline("rng.wgsl", shader::rng(), &[false, true])?;
-    let gpu = &engine.gpu;
+    let gpu = engine.gpu()?;
     let request = Words { key, count: counters.len() as u32, reserved: 0 };
     let request = gpu.buffer("request", bytemuck::bytes_of(&request), BufferUsages::UNIFORM)?;
     let list = gpu.buffer("counters", bytemuck::cast_slice(counters), BufferUsages::STORAGE)?;
