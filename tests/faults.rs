@@ -14,11 +14,16 @@ use assert_cmd::Command;
 use made_up::{MadeUp, all_files, engine, plan};
 use predicates::prelude::*;
 use predicates::str::contains;
+use symbreak::engine::cpu::CpuEngine;
 use symbreak::engine::reference::ReferenceEngine;
-use symbreak::engine::{Batch, Description, Engine, EngineError, Placement, Program, Run, Trained, Watch};
+use symbreak::engine::{
+    Batch, Description, Engine, EngineError, Placement, Program, Run, Start, Trained, Watch,
+};
 use symbreak::output::{Manifest, Results, Status};
-use symbreak::spec::Plan;
+use symbreak::spec::presets::presets;
+use symbreak::spec::{Overrides, Plan, parse};
 use symbreak::sweep::{self, Checker, Fallback, Policy, SweepError};
+use symbreak::verify::unwatched;
 use tempfile::{TempDir, tempdir};
 
 /// Every file of a directory but the manifest, which tells times.
@@ -566,6 +571,26 @@ fn a_first_batch_that_is_not_verified_stops_the_sweep() {
     // The twin: an engine that is right.
     let place = tempdir().unwrap();
     symbreak(&place, &words.replace(",wrong=2", "")).assert().success();
+}
+
+/// None of them begins in a corner where everything diverges: of the first few runs, which every first batch has, some do not.
+#[test]
+fn no_preset_is_stopped_by_its_first_batch() {
+    let mut engine = CpuEngine::new(None).unwrap();
+    for preset in presets() {
+        let (plan, _) = parse(preset.text, preset.name, &Overrides::default()).unwrap();
+        let last = plan.runs().min(16);
+        let first_runs = plan.stretches(0..last).flat_map(|(cell, seeds)| {
+            let cell = &plan.cells[cell];
+            seeds.map(move |seed| (cell.program, cell.run(seed)))
+        });
+        let goes_on = first_runs.into_iter().any(|(program, run)| {
+            let program = &plan.programs[program];
+            let batch = Batch { program, runs: &[run], start: Start::Drawn, keep_parameters: false };
+            engine.train(&batch, &unwatched()).unwrap().runs[0].diverge_step.is_none()
+        });
+        assert!(goes_on, "{}", preset.name);
+    }
 }
 
 #[cfg(unix)]

@@ -1,9 +1,9 @@
 //! A Vulkan driver that goes wrong when it is told to, and else hands everything to another driver: a device that is lost, that
 //! hangs, or that has little memory, as the program above sees it. Compiled by the tests, loaded by the Vulkan loader.
 //!
-//! `FAULTY_DRIVER` names the other driver's library. `FAULTS` holds `KIND=N` with commas between:
+//! `FAULTY_DRIVER` names the other driver's library. `FAULTS` holds `KIND=VALUE` with commas between:
 //! - `lose=N`: at the Nth wait, counted from 1, the device that waits is lost.
-//! - `gone=N`: the same, and no device can be opened any more.
+//! - `gone=FILE`: from the first wait on at which FILE holds something, every device is lost, and none can be opened.
 //! - `hang=N`: from the Nth wait on, what the device was to do is never done.
 //! - `memory=N`: allocations beyond N MiB in all fail.
 
@@ -50,7 +50,7 @@ struct AllocateInfo {
 #[derive(Default)]
 struct State {
     lose: Option<u64>,
-    gone: Option<u64>,
+    gone: Option<String>,
     hang: Option<u64>,
     /// Bytes.
     memory: Option<u64>,
@@ -64,16 +64,23 @@ struct State {
     real: HashMap<&'static str, usize>,
 }
 
+impl State {
+    fn is_gone(&self) -> bool {
+        let holds_something = |file: &String| std::fs::metadata(file).is_ok_and(|file| file.len() > 0);
+        self.gone.as_ref().is_some_and(holds_something)
+    }
+}
+
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     let mut state = State::default();
     for fault in std::env::var("FAULTS").unwrap_or_default().split(',').filter(|fault| !fault.is_empty()) {
-        let (kind, number) = fault.split_once('=').expect("KIND=N");
-        let number: u64 = number.parse().expect("a number");
+        let (kind, value) = fault.split_once('=').expect("KIND=VALUE");
+        let number = || value.parse::<u64>().expect("a number");
         match kind {
-            "lose" => state.lose = Some(number),
-            "gone" => state.gone = Some(number),
-            "hang" => state.hang = Some(number),
-            "memory" => state.memory = Some(number << 20),
+            "lose" => state.lose = Some(number()),
+            "gone" => state.gone = Some(value.to_string()),
+            "hang" => state.hang = Some(number()),
+            "memory" => state.memory = Some(number() << 20),
             _ => panic!("no such fault: {fault}"),
         }
     }
@@ -102,6 +109,7 @@ fn exported(name: &CStr) -> Function {
 fn stand_in(name: &str) -> Option<(&'static str, Function)> {
     Some(match name {
         "vkCreateDevice" => ("vkCreateDevice", create_device as Function),
+        "vkCreateSemaphore" => ("vkCreateSemaphore", create_semaphore as Function),
         "vkGetDeviceProcAddr" => ("vkGetDeviceProcAddr", get_device_proc_addr as Function),
         "vkWaitSemaphores" => ("vkWaitSemaphores", wait_semaphores as Function),
         "vkWaitSemaphoresKHR" => ("vkWaitSemaphores", wait_semaphores as Function),
@@ -153,7 +161,7 @@ unsafe extern "C" fn vk_icdGetPhysicalDeviceProcAddr(instance: Function, name: *
         return get;
     }
     // SAFETY: as above.
-    unsafe { transmute::<Function, ProcAddr>(get)(instance, name) }
+    unsafe { answer(transmute::<Function, ProcAddr>(get)(instance, name), name) }
 }
 
 unsafe extern "C" fn get_device_proc_addr(device: Function, name: *const c_char) -> Function {
@@ -170,15 +178,31 @@ unsafe extern "C" fn create_device(
     allocator: *const c_void,
     device: *mut Function,
 ) -> c_int {
-    let now = state();
-    if now.gone.is_some_and(|wait| now.waits >= wait) {
+    if state().is_gone() {
         return INITIALIZATION_FAILED;
     }
-    drop(now);
     type Create =
         unsafe extern "C" fn(Function, *const c_void, *const c_void, *mut Function) -> c_int;
     // SAFETY: the other driver gave it under this name.
     unsafe { transmute::<usize, Create>(real("vkCreateDevice"))(adapter, info, allocator, device) }
+}
+
+unsafe extern "C" fn create_semaphore(
+    device: Function,
+    info: *const c_void,
+    allocator: *const c_void,
+    semaphore: *mut Handle,
+) -> c_int {
+    type Create = unsafe extern "C" fn(Function, *const c_void, *const c_void, *mut Handle) -> c_int;
+    // SAFETY: the other driver gave it under this name.
+    let result = unsafe {
+        transmute::<usize, Create>(real("vkCreateSemaphore"))(device, info, allocator, semaphore)
+    };
+    // It may have the handle of one that is no more.
+    // SAFETY: the program gives a place for it.
+    let handle = unsafe { *semaphore };
+    state().lost.retain(|&lost| lost != handle);
+    result
 }
 
 unsafe extern "C" fn wait_semaphores(device: Function, info: *const WaitInfo, nanoseconds: u64) -> c_int {
@@ -186,7 +210,7 @@ unsafe extern "C" fn wait_semaphores(device: Function, info: *const WaitInfo, na
     let semaphore = unsafe { *(*info).semaphores };
     let mut now = state();
     now.waits += 1;
-    if now.lose == Some(now.waits) || now.gone == Some(now.waits) {
+    if now.lose == Some(now.waits) || now.is_gone() {
         now.lost.push(semaphore);
     }
     if now.lost.contains(&semaphore) {

@@ -135,6 +135,15 @@ impl Fault {
         }
     }
 
+    /// Puts it in the place of `cause` if that was none. What comes first tells the cause, but on a lost device
+    /// everything else fails, too, and may be heard of earlier.
+    fn explains(self, cause: &mut Option<Fault>) {
+        let other = |fault: &Fault| matches!(fault, Fault::Other(_));
+        if cause.as_ref().is_none_or(|known| other(known) && !other(&self)) {
+            *cause = Some(self);
+        }
+    }
+
     fn error(self, adapter: &str) -> EngineError {
         match self {
             Fault::Lost(why) if why.is_empty() => EngineError::Lost(format!("{adapter} was lost")),
@@ -166,13 +175,13 @@ pub struct Gpu {
     pub device: wgpu::Device,
     /// Given up, not closed, where the device is silent: wgpu would wait for it without end.
     pub queue: ManuallyDrop<wgpu::Queue>,
-    /// What went wrong on the device first, if anything did.
+    /// What went wrong on the device, if anything did.
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl Drop for Gpu {
     fn drop(&mut self) {
-        if self.first_fault() != Some(Fault::Silent) {
+        if self.cause() != Some(Fault::Silent) {
             // SAFETY: it is not used after this, for the struct is going.
             unsafe { ManuallyDrop::drop(&mut self.queue) };
         }
@@ -233,9 +242,9 @@ impl Gpu {
         let note = |fault: &Arc<Mutex<Option<Fault>>>| {
             let fault = Arc::clone(fault);
             move |what: Fault| {
-                // Only the first fault tells the cause; a poisoned lock means one is there already.
-                if let Ok(mut first) = fault.lock() {
-                    first.get_or_insert(what);
+                // A poisoned lock means that a fault is there already.
+                if let Ok(mut cause) = fault.lock() {
+                    what.explains(&mut cause);
                 }
             }
         };
@@ -264,20 +273,19 @@ impl Gpu {
 
     /// An error if anything went wrong on the device so far.
     pub fn healthy(&self) -> Result<(), EngineError> {
-        self.first_fault().map_or(Ok(()), |fault| Err(fault.error(self.name())))
+        self.cause().map_or(Ok(()), |fault| Err(fault.error(self.name())))
     }
 
-    fn first_fault(&self) -> Option<Fault> {
+    fn cause(&self) -> Option<Fault> {
         self.fault.lock().map(|fault| fault.clone()).unwrap_or_else(|_| Some(Fault::Other("unknown".into())))
     }
 
-    /// Notes what went wrong, if it is the first thing that did, and says what that was.
+    /// Notes that something went wrong, and says what the cause was.
     fn failed(&self, fault: Fault) -> EngineError {
-        let first = match self.fault.lock() {
-            Ok(mut first) => first.get_or_insert(fault).clone(),
-            Err(_) => fault,
-        };
-        first.error(self.name())
+        if let Ok(mut cause) = self.fault.lock() {
+            fault.clone().explains(&mut cause);
+        }
+        self.cause().unwrap_or(fault).error(self.name())
     }
 
     /// Compiles a shader whose binding 0 is a uniform buffer and whose others are storage buffers, `true`
