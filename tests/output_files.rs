@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use made_up::{all_files, engine, mixed_plan, plan, refusal, sweep_into};
+use symbreak::engine::EngineError;
 use symbreak::engine::mock::MockEngine;
 use symbreak::engine::{Engine, Watch};
 use symbreak::output::directory::{Decision, Entered, Permission, decide, enter};
@@ -16,7 +17,7 @@ use symbreak::output::results::clear;
 use symbreak::output::summary::{self, Cells};
 use symbreak::output::{Manifest, Options, OutputError, Results, RunsFile, Status};
 use symbreak::spec::{Grid, Plan};
-use symbreak::sweep::{self, Limits, SweepError};
+use symbreak::sweep::{self, Limits, Policy, SweepError};
 use tempfile::tempdir;
 
 /// Every file of a directory but the manifest, by name.
@@ -53,7 +54,7 @@ fn the_files_of_a_tiny_sweep() {
     let mut results = Results::create(place.path(), &plan, manifest).unwrap();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
-    sweep::run(&plan, &mut mock, None, &mut results, &watch).unwrap();
+    sweep::run(&plan, &mut mock, Policy::default(), &mut results, &watch).unwrap();
     let manifest = results.finish().unwrap();
     assert_eq!(manifest.status, Status::Finished);
     insta::assert_snapshot!("runs.csv", read(place.path(), "runs.csv"));
@@ -502,7 +503,11 @@ fn a_sweep_that_ends_early_can_be_resumed_to_the_same_bytes() {
                 assert!(call > 3, "it was disturbed at several points");
                 break;
             }
-            assert!(matches!(ended, Err(SweepError::Engine(_))));
+            match ended {
+                Err(SweepError::Engine(EngineError::Interrupted)) => assert!(interrupt),
+                Err(SweepError::GaveUp { error: EngineError::Device(_), .. }) => assert!(!interrupt),
+                other => panic!("{other:?}"),
+            }
             // What is there covers the finished runs.
             let manifest = Manifest::read(place.path()).unwrap().unwrap();
             assert_eq!(manifest.status, Status::Unfinished);
@@ -599,6 +604,8 @@ fn results_that_cannot_be_true_are_errors() {
     let mut results = Results::create(place.path(), &plan, manifest).unwrap();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
-    let error = sweep::run(&plan, &mut Short(engine(9)), None, &mut results, &watch).unwrap_err().to_string();
+    let error = sweep::run(&plan, &mut Short(engine(9)), Policy::default(), &mut results, &watch)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("cannot be true") && error.contains("for run "), "{error}");
 }

@@ -243,7 +243,7 @@ fn all_in(plan: &Plan) -> TempDir {
     let mut results = Results::create(place.path(), plan, manifest).unwrap();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
-    sweep::run(plan, &mut engine, None, &mut results, &watch).unwrap();
+    sweep::run(plan, &mut engine, sweep::Policy::default(), &mut results, &watch).unwrap();
     assert!(results.left().is_empty());
     place
 }

@@ -6,7 +6,7 @@ use symbreak::engine::cpu::CpuEngine;
 use symbreak::engine::{Engine, Watch};
 use symbreak::output::{Manifest, Options, Results};
 use symbreak::spec::{Overrides, load, parse};
-use symbreak::sweep;
+use symbreak::sweep::{self, Policy};
 
 const README: &str = include_str!("../README.md");
 
@@ -44,7 +44,7 @@ fn every_column_of_the_files_is_in_the_readme() {
     let mut results = Results::create(place.path(), &plan, manifest).unwrap();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
-    sweep::run(&plan, &mut engine, None, &mut results, &watch).unwrap();
+    sweep::run(&plan, &mut engine, Policy::default(), &mut results, &watch).unwrap();
     results.finish().unwrap();
     for file in ["runs.csv", "cells.csv", "curves.csv"] {
         let text = std::fs::read_to_string(place.path().join(file)).unwrap();

@@ -9,7 +9,7 @@ use symbreak::engine::reference::ReferenceEngine;
 use symbreak::engine::{Engine, Watch};
 use symbreak::output::{Manifest, Options, Results};
 use symbreak::spec::{Overrides, Plan, parse};
-use symbreak::sweep;
+use symbreak::sweep::{self, Policy};
 use symbreak::task::Dataset;
 
 fn plan(flags: &[String]) -> Plan {
@@ -29,7 +29,7 @@ fn rows(plan: &Plan, engine: &mut dyn Engine, file: &str) -> Vec<HashMap<String,
     let mut results = Results::create(place.path(), plan, manifest).unwrap();
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
-    sweep::run(plan, engine, None, &mut results, &watch).unwrap();
+    sweep::run(plan, engine, Policy::default(), &mut results, &watch).unwrap();
     results.finish().unwrap();
     let mut reader = csv::Reader::from_path(place.path().join(file)).unwrap();
     reader.deserialize().map(|row| row.unwrap()).collect()

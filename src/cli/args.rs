@@ -155,6 +155,12 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(values).try_map(|word| Backend::from_word(&word).ok_or("no such backend"))
 }
 
+/// The value of `--fallback`: an engine that needs no device.
+pub fn fallback() -> impl TypedValueParser<Value = Backend> {
+    PossibleValuesParser::new([Backend::Cpu, Backend::Reference].map(Backend::word))
+        .try_map(|word| Backend::from_word(&word).ok_or("no such backend"))
+}
+
 fn runs_file() -> impl TypedValueParser<Value = RunsFile> {
     PossibleValuesParser::new(["csv", "parquet", "none"]).map(|word| match word.as_str() {
         "csv" => RunsFile::Csv,

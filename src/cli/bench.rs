@@ -30,7 +30,8 @@ Examples:
   symbreak bench --backend cpu,gpu --networks 1,64,4096 --steps 1000
   symbreak bench --export-markdown speed.md
 
-Exit status: 0 done; 1 no such engine, or it failed; 2 bad arguments; 3 an engine is wrong; 130 interrupted.")]
+Exit status: 0 done; 1 no such engine, or it failed; 2 bad arguments; 3 an engine is wrong; 130 or 143 \
+interrupted.")]
 pub struct BenchArgs {
     /// Networks to time, comma-separated [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = shape_parser())]
@@ -118,7 +119,12 @@ pub fn run(args: &BenchArgs) -> Result<u8, Failure> {
     let (mut timings, mut wrong) = (Vec::new(), Vec::new());
     for workload in wanted {
         note(&format!("checking and timing {} ({})", workload.shape, workload.task));
-        let timed = timing::time(workload, &mut contenders, &options)?;
+        let timed = match timing::time(workload, &mut contenders, &options) {
+            Err(error @ EngineError::Interrupted) => {
+                return Err(Failure::new(interrupt.status(), error.to_string()));
+            }
+            timed => timed?,
+        };
         timed.unsupported.iter().for_each(|what| note(&format!("note: not timed: {what}")));
         timed.wrong.iter().for_each(|what| note(&format!("WRONG, not timed: {what}")));
         timings.extend(timed.timings);

@@ -11,7 +11,6 @@ use crate::engine::EngineError;
 use crate::output::OutputError;
 use crate::slurm::SlurmError;
 use crate::spec::SpecError;
-use crate::sweep::SweepError;
 
 pub mod args;
 pub mod bench;
@@ -145,7 +144,10 @@ impl From<EngineError> for Failure {
         let status = match error {
             EngineError::Interrupted => INTERRUPTED,
             EngineError::Unsupported(_) => BAD_ARGUMENTS,
-            EngineError::NoDevice(_) | EngineError::Device(_) => FAILED,
+            EngineError::NoDevice(_)
+            | EngineError::Lost(_)
+            | EngineError::Memory(_)
+            | EngineError::Device(_) => FAILED,
         };
         Failure::new(status, error.to_string())
     }
@@ -169,15 +171,6 @@ impl From<SlurmError> for Failure {
             SlurmError::Refused(message) => Failure::new(BAD_ARGUMENTS, message),
             SlurmError::Cluster(message) => Failure::new(FAILED, message),
             SlurmError::Output(error) => error.into(),
-        }
-    }
-}
-
-impl From<SweepError> for Failure {
-    fn from(error: SweepError) -> Failure {
-        match error {
-            SweepError::Engine(error) => error.into(),
-            SweepError::Output(error) => error.into(),
         }
     }
 }

@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::args::{EngineArgs, OutputArgs, SpecArgs};
+use super::args::{EngineArgs, OutputArgs, SpecArgs, fallback};
 use super::interrupt::Interrupt;
 use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, VERIFICATION_FAILED};
 use super::{dry_run, note, print, print_json, progress};
 use crate::engine::reference::ReferenceEngine;
-use crate::engine::select;
+use crate::engine::select::{self, Backend};
 use crate::engine::{Engine, EngineError, Watch};
 use crate::output::directory::{self, Entered, Permission};
 use crate::output::summary::{self, Cells};
 use crate::output::{Manifest, OutputError, Results, params, shard};
 use crate::shell::quoted;
 use crate::spec::{Grid, Plan, Shard};
-use crate::sweep::{self, Checker, SweepError};
+use crate::sweep::{self, Checker, Fallback, Policy, SweepError};
 
 /// Arguments of `symbreak run`.
 #[derive(Debug, Args)]
@@ -35,6 +35,14 @@ pub struct RunArgs {
 
     #[command(flatten)]
     engine: EngineArgs,
+
+    /// If the engine fails for good, or cannot be opened, go on with this one
+    #[arg(long, value_name = "BACKEND", value_parser = fallback())]
+    fallback: Option<Backend>,
+
+    /// Go on even if all runs of the first batch diverge, or their verification fails
+    #[arg(long)]
+    keep_going: bool,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -93,7 +101,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
             format!("--shard {shard}: the sweep has {} runs, so at most as many shards", plan.runs());
         return Err(Failure::new(BAD_ARGUMENTS, message));
     }
-    let mut engine = args.engine.open()?;
+    let mut engine = open(args)?;
     let on = engine.description();
     if options.save_params {
         params::width(&plan)?;
@@ -105,16 +113,20 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     // Whatever may fail without training fails before the directory is touched.
     let placements = sweep::placements(&plan, engine.as_ref())?;
-    let mut other = match options.verify > 0.0 {
-        true => Some(select::open_checker(&on.backend, args.engine.threads)?),
-        false => None,
+    let first = Trainer::new(engine, args, &plan)?;
+    // An engine does not stand in for itself.
+    let second = match args.fallback.filter(|backend| backend.word() != on.backend) {
+        Some(backend) => {
+            let engine = select::open(backend, None, args.engine.threads)?;
+            sweep::placements(&plan, engine.as_ref())?;
+            Some(Trainer::new(engine, args, &plan)?)
+        }
+        None => None,
     };
-    if let Some(other) = &other {
-        sweep::placements(&plan, other.as_ref())?;
-    }
     let kernels: Vec<String> = placements.into_iter().map(|placement| placement.kernel).collect();
     let mut wanted = Manifest::new(&plan, on.clone(), options, &kernels);
     wanted.shard = args.shard;
+    wanted.fallback = args.fallback.map(|backend| backend.word().to_string());
     let out = args.out.clone().unwrap_or_else(|| default_directory(&plan, args.shard));
     let (place, entered) = match args.shard {
         None => (out.clone(), directory::enter(&out, &plan, wanted, args.permission())?),
@@ -139,16 +151,8 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         args.note(&format!("going on after {done} of {} runs", done + results.left().count() as u64));
     }
     args.note(&format!("running on {} ({}) through {}", on.adapter, on.adapter_type, on.backend));
-    let checker = match &mut other {
-        Some(other) => Some(Checker {
-            engine: other.as_mut(),
-            reference: ReferenceEngine::new(args.engine.threads)?,
-            fraction: options.verify,
-        }),
-        None => None,
-    };
     let interrupt = Interrupt::watch();
-    match train(args, &plan, engine.as_mut(), checker, results, &place, &interrupt)? {
+    match train(args, &plan, first, second, results, &place, &interrupt)? {
         Some(manifest) => {
             publish(&place, &out, &manifest)?;
             show(args, &manifest, &plan, &out)
@@ -163,10 +167,49 @@ fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), Failure>
         let message = format!(
             "{error}; the finished shard is kept in {}; put it in its place with: {}",
             place.display(),
-            resume_command(typed())
+            resume_command(typed(), None)
         );
         Failure::new(FAILED, message)
     })
+}
+
+/// Opens the engine that was asked for, or the one that stands in for it.
+fn open(args: &RunArgs) -> Result<Box<dyn Engine>, EngineError> {
+    let opened = args.engine.open();
+    match (opened, args.fallback) {
+        (Err(error @ (EngineError::Interrupted | EngineError::Unsupported(_))), _) => Err(error),
+        (Err(error), Some(fallback)) => {
+            args.note(&format!("{error}; --fallback {fallback} takes over"));
+            select::open(fallback, None, args.engine.threads)
+        }
+        (opened, _) => opened,
+    }
+}
+
+/// An engine, and another that repeats some of its runs, if `--verify` wants that.
+struct Trainer {
+    engine: Box<dyn Engine>,
+    other: Option<(Box<dyn Engine>, ReferenceEngine)>,
+}
+
+impl Trainer {
+    fn new(engine: Box<dyn Engine>, args: &RunArgs, plan: &Plan) -> Result<Trainer, EngineError> {
+        let other = match args.output.verify > 0.0 {
+            true => {
+                let other = select::open_checker(&engine.description().backend, args.engine.threads)?;
+                sweep::placements(plan, other.as_ref())?;
+                Some((other, ReferenceEngine::new(args.engine.threads)?))
+            }
+            false => None,
+        };
+        Ok(Trainer { engine, other })
+    }
+}
+
+/// What repeats a share of the runs.
+fn checker(other: &mut Option<(Box<dyn Engine>, ReferenceEngine)>, fraction: f64) -> Option<Checker<'_>> {
+    let (engine, reference) = other.as_mut()?;
+    Some(Checker { engine: engine.as_mut(), reference, fraction })
 }
 
 /// `results/NAME`, or where the shards of that are.
@@ -184,8 +227,8 @@ fn default_directory(plan: &Plan, shard: Option<Shard>) -> PathBuf {
 fn train(
     args: &RunArgs,
     plan: &Plan,
-    engine: &mut dyn Engine,
-    checker: Option<Checker<'_>>,
+    mut first: Trainer,
+    mut second: Option<Trainer>,
     mut results: Results<'_>,
     directory: &Path,
     interrupt: &Interrupt,
@@ -194,7 +237,17 @@ fn train(
     let all = done + (left.end - left.start);
     let bar = progress::bar(all, done, args.quiet);
     let watch = Watch { interrupted: interrupt.flag(), finished: &|runs| bar.inc(runs as u64) };
-    let trained = sweep::run(plan, engine, checker, &mut results, &watch);
+    let share = args.output.verify;
+    let policy = Policy {
+        checker: checker(&mut first.other, share),
+        fallback: second.as_mut().map(|second| Fallback {
+            engine: second.engine.as_mut(),
+            checker: checker(&mut second.other, share),
+        }),
+        keep_going: args.keep_going,
+        note: Some(&|text| bar.suspend(|| args.note(text))),
+    };
+    let trained = sweep::run(plan, first.engine.as_mut(), policy, &mut results, &watch);
     bar.finish_and_clear();
     let kept = all - results.left().count() as u64;
     let (error, put_down) = match trained {
@@ -202,10 +255,14 @@ fn train(
             Ok(manifest) => return Ok(Some(manifest)),
             Err(error) => (SweepError::Output(error), None),
         },
-        Err(error @ SweepError::Engine(_)) => (error, Some(results.put_down())),
         Err(error @ SweepError::Output(_)) => (error, Some(results.salvage())),
+        Err(error) => (error, Some(results.put_down())),
     };
-    let (place, command) = (directory.display(), resume_command(typed()));
+    let unless = match &error {
+        SweepError::AllDiverged(_) | SweepError::NotVerified(_) => Some("--keep-going"),
+        _ => None,
+    };
+    let (place, command) = (directory.display(), resume_command(typed(), unless));
     let kept = match (&error, put_down) {
         (SweepError::Output(OutputError::Gone(_)), _) => format!("start again with: {command}"),
         (_, Some(Err(gone @ OutputError::Gone(_)))) => format!("{gone}; start again with: {command}"),
@@ -219,11 +276,15 @@ fn train(
              go on with: {command}"
         ),
     };
-    if matches!(error, SweepError::Engine(EngineError::Interrupted)) {
-        note(&format!("interrupted: {kept}"));
-        return Ok(None);
-    }
-    Err(Failure::new(FAILED, format!("{error}; {kept}")))
+    let status = match &error {
+        SweepError::Engine(EngineError::Interrupted) => {
+            note(&format!("interrupted: {kept}"));
+            return Ok(None);
+        }
+        SweepError::NotVerified(_) => VERIFICATION_FAILED,
+        _ => FAILED,
+    };
+    Err(Failure::new(status, format!("{error}; {kept}")))
 }
 
 /// Prints a finished sweep.
@@ -244,21 +305,17 @@ fn show(args: &RunArgs, manifest: &Manifest, plan: &Plan, directory: &Path) -> R
 pub(super) fn verdict(manifest: &Manifest) -> Result<u8, Failure> {
     match manifest.verification.as_ref().filter(|found| !found.passed()) {
         None => Ok(DONE),
-        Some(found) => {
-            let runs: Vec<String> = found.unexplained_runs.iter().take(10).map(u64::to_string).collect();
-            let more = if found.unexplained > 10 { ", …" } else { "" };
-            Err(Failure::new(
-                VERIFICATION_FAILED,
-                format!(
-                    "verification failed: {} of {} repeated runs have other labels on {} without an \
-                     explanation (runs {}{more}); all results are kept",
-                    found.unexplained,
-                    found.sampled,
-                    found.engine,
-                    runs.join(", ")
-                ),
-            ))
-        }
+        Some(found) => Err(Failure::new(
+            VERIFICATION_FAILED,
+            format!(
+                "verification failed: {} of {} repeated runs have other labels on {} without an \
+                     explanation (runs {}); all results are kept",
+                found.unexplained,
+                found.sampled,
+                found.engine,
+                found.examples()
+            ),
+        )),
     }
 }
 
@@ -267,10 +324,11 @@ fn typed() -> impl Iterator<Item = String> {
     std::env::args_os().map(|word| word.to_string_lossy().into_owned())
 }
 
-/// The command that was typed, with `--resume`, to be pasted into a shell.
-fn resume_command(arguments: impl Iterator<Item = String>) -> String {
+/// The command that was typed, with `--resume` and perhaps another flag, to be pasted into a shell.
+fn resume_command(arguments: impl Iterator<Item = String>, flag: Option<&str>) -> String {
     let mut words: Vec<String> =
         arguments.filter(|word| word != "--force" && word != "--resume").map(|word| quoted(&word)).collect();
+    words.extend(flag.map(String::from));
     words.push("--resume".into());
     words.join(" ")
 }
@@ -283,8 +341,13 @@ mod tests {
     fn the_resume_command_can_be_pasted() {
         let typed = ["symbreak", "run", "my spec.toml", "--force", "--set", "net.hidden=8x8", "it's"];
         assert_eq!(
-            resume_command(typed.iter().map(ToString::to_string)),
+            resume_command(typed.iter().map(ToString::to_string), None),
             r"symbreak run 'my spec.toml' --set net.hidden=8x8 'it'\''s' --resume"
+        );
+        let typed = ["symbreak", "run", "xor-scale"];
+        assert_eq!(
+            resume_command(typed.iter().map(ToString::to_string), Some("--keep-going")),
+            "symbreak run xor-scale --keep-going --resume"
         );
     }
 }

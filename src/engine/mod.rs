@@ -354,7 +354,13 @@ pub enum EngineError {
     /// No such device.
     #[error("{0}")]
     NoDevice(String),
-    /// The device or its driver failed, or returned what cannot be true.
+    /// The device is gone: reset, unplugged, or it does not answer. Nothing can be asked of it until it is opened again.
+    #[error("{0}")]
+    Lost(String),
+    /// The device has too little memory. A smaller batch may fit, once it has been opened again.
+    #[error("{0}")]
+    Memory(String),
+    /// The device or its driver failed in another way, or returned what cannot be true.
     #[error("{0}")]
     Device(String),
 }
@@ -369,6 +375,15 @@ pub trait Engine {
 
     /// Trains a batch to its end.
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError>;
+
+    /// Opens the same machine again after it failed; everything that it held is given up first. An engine whose machine
+    /// cannot be lost has nothing to do.
+    ///
+    /// # Errors
+    /// [`EngineError::NoDevice`] if it is not there (any more, or yet).
+    fn reopen(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
 
     /// f32 multiply-adds a second that the engine's machine reaches now, on as many threads as the engine uses: measured
     /// anew by every call, in some hundredths of a second. `None` where no machine does the work.

@@ -19,8 +19,8 @@ words! {
         Cpu = "cpu",
         /// f64, scalar, the plainest code.
         Reference = "reference",
-        /// Answers without training, for tests of everything around engines. `--adapter batch=N,fail=N` sets its runs
-        /// per batch and the batch, counted from 0, at which its device is lost.
+        /// Answers without training, for tests of everything around engines. `--adapter batch=N,fail=N` and so on sets
+        /// its runs per batch and what goes wrong: see [`MockEngine`].
         Mock = "mock",
     }
 }
@@ -91,6 +91,10 @@ fn mock(settings: &str) -> Result<Box<dyn Engine>, EngineError> {
         match setting.split_once('=').map(|(name, value)| (name, value.parse::<usize>())) {
             Some(("batch", Ok(runs))) => engine.runs_per_batch = runs,
             Some(("fail", Ok(call))) => engine.fail_at = Some(call),
+            Some(("lose", Ok(call))) => engine.lose_at = Some(call),
+            Some(("memory", Ok(runs))) => engine.memory = Some(runs),
+            Some(("early", Ok(runs))) => engine.early = Some(runs),
+            Some(("wrong", Ok(every))) => engine.wrong_every = Some(every.max(1) as u64),
             _ => return Err(EngineError::NoDevice(format!("the mock engine has no {setting}"))),
         }
     }

@@ -7,6 +7,7 @@ use super::lock::{self, Lock};
 use super::manifest::{Manifest, Options, RunsFile, Status};
 use super::results::{LEFTOVERS, Results, clear, remove};
 use super::{OutputError, failed};
+use crate::engine::Description;
 use crate::spec::{Plan, Shard};
 
 /// What the user said about a directory that holds something.
@@ -154,11 +155,14 @@ pub fn decide(
         )));
     }
     let (there, here) = (&held.engine, &wanted.engine);
-    if (&there.backend, &there.adapter) != (&here.backend, &here.adapter) {
+    // Under `--fallback` another engine may have gone on, or may be all that is left to go on.
+    let stands_in = |engine: &Description| wanted.fallback.as_ref() == Some(&engine.backend);
+    let same = (&there.backend, &there.adapter) == (&here.backend, &here.adapter);
+    if !same && !stands_in(there) && !stands_in(here) {
         return Err(OutputError::OtherEngine(format!(
             "{place} holds {what} of this plan by another engine ({} through {}, now {} through {}); \
-             use --out DIR for another place, --force to start over, or --backend and --adapter to choose \
-             that engine",
+             use --out DIR for another place, --force to start over, --backend and --adapter to choose \
+             that engine, or --fallback if this one stands in for it",
             there.adapter, there.backend, here.adapter, here.backend
         )));
     }
@@ -197,7 +201,7 @@ pub fn decide(
             held.program_version, wanted.program_version
         )));
     }
-    Ok(Decision::Resume(Box::new(held)))
+    Ok(Decision::Resume(Box::new(Manifest { fallback: wanted.fallback.clone(), ..held })))
 }
 
 /// What tells two plans apart, the first few keys of it.

@@ -185,12 +185,11 @@ impl Verification {
 
     /// Adds what was found in further runs.
     pub fn merge(&mut self, other: &Verification) {
-        if self.engine.is_empty() {
-            self.engine.clone_from(&other.engine);
-        }
+        // More than one, where another engine took over what they checked.
         for engine in other.engine.split(", ") {
-            if self.engine.split(", ").all(|known| known != engine) {
-                self.engine += &format!(", {engine}");
+            if !self.engine.split(", ").any(|known| known == engine) {
+                let comma = if self.engine.is_empty() { "" } else { ", " };
+                self.engine = format!("{}{comma}{engine}", self.engine);
             }
         }
         self.sampled += other.sampled;
@@ -199,6 +198,14 @@ impl Verification {
         self.unexplained += other.unexplained;
         self.unexplained_runs.extend(&other.unexplained_runs);
         self.unexplained_runs.truncate(Self::LISTED);
+    }
+
+    /// The first few unexplained runs, for a message.
+    pub fn examples(&self) -> String {
+        const FEW: usize = 10;
+        let runs: Vec<String> = self.unexplained_runs.iter().take(FEW).map(u64::to_string).collect();
+        let more = if self.unexplained > FEW as u64 { ", …" } else { "" };
+        format!("{}{more}", runs.join(", "))
     }
 
     /// At most 1 unexplained run in 1000.
@@ -244,6 +251,8 @@ pub struct Manifest {
     /// The engine that trained: backend, adapter, adapter_type, driver, threads. Of a merge that of the first run.
     #[serde(flatten)]
     pub engine: Description,
+    /// The backend that was to take over if the engine fails; null for none. Whether it did is in `trained_by`.
+    pub fallback: Option<String>,
     /// Which runs of the plan these are; null for all.
     pub shard: Option<Shard>,
     /// Who trained which of them, as far as that is known: more than one engine after `--fallback` or a merge.
@@ -297,6 +306,7 @@ impl Manifest {
             plan_hash: plan.hash(),
             options,
             engine,
+            fallback: None,
             shard: None,
             trained_by: Vec::new(),
             missing: Vec::new(),

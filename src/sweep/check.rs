@@ -14,7 +14,7 @@ pub struct Checker<'a> {
     /// The other engine.
     pub engine: &'a mut dyn Engine,
     /// Tells which disagreements are a matter of rounding.
-    pub reference: ReferenceEngine,
+    pub reference: &'a ReferenceEngine,
     /// Share of the runs, 0 to 1.
     pub fraction: f64,
 }
@@ -61,7 +61,7 @@ impl Checker<'_> {
                 found.sampled += 1;
                 if same {
                     found.agreed += 1;
-                } else if explain(&self.reference, program, run, start, first, second, &watch)? {
+                } else if explain(self.reference, program, run, start, first, second, &watch)? {
                     found.explained += 1;
                 } else {
                     found.unexplained += 1;

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -19,13 +19,18 @@ use crate::engine::{
     Watch, measured_steps,
 };
 use crate::measure::{Score, Scorer, Symmetry};
-use crate::output::{Options, OutputError, Results, Window};
+use crate::output::manifest::Counts;
+use crate::output::{Options, OutputError, Results, Verification, Window};
 use crate::spec::Plan;
 
 pub mod check;
 pub mod estimate;
+pub mod gate;
+pub mod recover;
 
 pub use check::Checker;
+pub use recover::Fallback;
+use recover::Tries;
 
 /// The most runs in a window, whatever engines wish for.
 const WINDOW_RUNS: u64 = 1 << 17;
@@ -39,6 +44,29 @@ pub enum SweepError {
     /// Training failed or was interrupted.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Training failed, and failed again.
+    #[error("{error}{tried}{advice}")]
+    GaveUp {
+        /// How it failed last.
+        error: EngineError,
+        /// What was tried.
+        tried: String,
+        /// Which flag helps, if one does.
+        advice: &'static str,
+    },
+    /// All of the sweep's first runs, so many, diverged.
+    #[error(
+        "all {0} runs of the first batch diverged: look at train.lr and init.scale, or try another --backend; \
+         --keep-going would go on all the same"
+    )]
+    AllDiverged(u64),
+    /// Another engine came to other labels in the first batch.
+    #[error(
+        "verification failed in the first batch: {} of {} repeated runs have other labels on {} without an explanation \
+         (runs {}); try another --backend; --keep-going would go on all the same",
+        .0.unexplained, .0.sampled, .0.engine, .0.examples()
+    )]
+    NotVerified(Verification),
     /// A file could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -49,29 +77,42 @@ pub fn placements(plan: &Plan, engine: &dyn Engine) -> Result<Vec<Placement>, En
     plan.programs.iter().map(|program| engine.placement(program)).collect()
 }
 
+/// How a sweep is checked on its way, and what is done where something goes wrong.
+#[derive(Default)]
+pub struct Policy<'a> {
+    /// Repeats some of the runs on another engine.
+    pub checker: Option<Checker<'a>>,
+    /// Takes over, from the window that failed on, if the engine fails for good.
+    pub fallback: Option<Fallback<'a>>,
+    /// Whether to go on where all runs of the first window diverged, or their verification failed.
+    pub keep_going: bool,
+    /// Told, in words for the user, what is done about a fault.
+    pub note: Option<&'a dyn Fn(&str)>,
+}
+
 /// Trains all runs that `results` does not have yet. On an error, an interruption among them, `results` has what was
 /// trained before it; only if the error is one of output, no more than it could write.
-pub fn run(
+pub fn run<'a>(
     plan: &Plan,
-    engine: &mut dyn Engine,
-    checker: Option<Checker<'_>>,
+    engine: &'a mut dyn Engine,
+    policy: Policy<'a>,
     results: &mut Results<'_>,
     watch: &Watch<'_>,
 ) -> Result<(), SweepError> {
     let placements = placements(plan, engine)?;
-    let (left, options) = (results.left(), *results.options());
+    let (left, options, before) = (results.left(), *results.options(), results.totals().counts);
     thread::scope(|scope| {
         let (windows, trained) = sync_channel(1);
         let writer = scope.spawn(|| write(results, trained, watch.interrupted));
         let measured = plan.programs.iter().map(|program| measured_steps(program.steps)).collect();
         let limits = limits(plan, &placements, &options);
-        let sweep = Sweep { plan, options, measured, limits, watch };
-        let done = sweep.train_all(left, engine, checker, |window| windows.send(window).is_ok());
+        let sweep = Sweep { plan, options, measured, before, watch };
+        let done = sweep.train_all(left, limits, engine, policy, |window| windows.send(window).is_ok());
         // With it the writer learns that there are no more.
         drop(windows);
         // If the writer failed, the engine was interrupted for that reason: it goes first.
         writer.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-        Ok(done?)
+        done
     })
 }
 
@@ -162,38 +203,112 @@ struct Sweep<'a> {
     options: Options,
     /// Measured steps of each program.
     measured: Vec<Vec<u32>>,
-    limits: Limits,
+    /// What came of the runs of earlier sessions.
+    before: Counts,
     watch: &'a Watch<'a>,
 }
 
 impl Sweep<'_> {
     /// Trains the runs that are left, window by window, until all are done or `hand_over` takes no more.
-    fn train_all(
+    fn train_all<'a>(
         &self,
         mut left: Range<u64>,
-        engine: &mut dyn Engine,
-        mut checker: Option<Checker<'_>>,
+        mut limits: Limits,
+        mut engine: &'a mut dyn Engine,
+        policy: Policy<'a>,
         hand_over: impl Fn(Window) -> bool,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), SweepError> {
+        let Policy { mut checker, mut fallback, keep_going, note } = policy;
+        let note = |text: &str| note.iter().for_each(|note| note(text));
+        let from_start = left.start == self.before.runs_finished;
+        let mut first = true;
+        let mut tries = Tries::default();
+        // Runs that were reported as finished by a try that failed.
+        let mut ahead = 0;
         while !left.is_empty() {
             if self.watch.interrupted.load(Ordering::Relaxed) {
-                return Err(EngineError::Interrupted);
+                return Err(EngineError::Interrupted.into());
             }
-            let numbers = window(self.plan, left.clone(), &self.limits);
+            let numbers = window(self.plan, left.clone(), &limits);
+            let runs = numbers.end - numbers.start;
+            let mut window = match self.train_reporting(engine, numbers.clone(), &mut ahead) {
+                Ok(window) => window,
+                Err(error) => match tries.recover(error, runs, engine, self.watch.interrupted, &note) {
+                    // It stays with fewer runs at a time: what failed once would fail again.
+                    Ok(fewer) => {
+                        limits.all = limits.all.min(fewer);
+                        continue;
+                    }
+                    Err(error @ (EngineError::Interrupted | EngineError::Unsupported(_))) => {
+                        return Err(error.into());
+                    }
+                    Err(error) => {
+                        let tried = std::mem::take(&mut tries).described();
+                        let Some(other) = fallback.take() else {
+                            let advice = match engine.description().backend.as_str() {
+                                "cpu" => "",
+                                _ => "; --fallback cpu would have gone on",
+                            };
+                            return Err(SweepError::GaveUp { error, tried, advice });
+                        };
+                        (engine, checker) = (other.engine, other.checker);
+                        limits = self::limits(self.plan, &placements(self.plan, engine)?, &self.options);
+                        let on = engine.description();
+                        note(&format!(
+                            "{error}{tried}; from run {} on by {} ({}) through {}",
+                            left.start, on.adapter, on.adapter_type, on.backend
+                        ));
+                        continue;
+                    }
+                },
+            };
+            tries = Tries::default();
             left.start = numbers.end;
-            let mut window = self.train(engine, numbers)?;
             if let Some(checker) = &mut checker {
                 checker.check(self.plan, &mut window, self.watch.interrupted)?;
             }
+            // Where nothing is left, the end of the sweep says what there is to say.
+            let sane = match std::mem::take(&mut first) && !left.is_empty() && !keep_going {
+                true => gate::look(&window, &self.before, from_start),
+                false => Ok(()),
+            };
             if !hand_over(window) {
                 break;
             }
+            sane?;
         }
         Ok(())
     }
 
+    /// Trains one window, and reports its progress as far as it is new: `ahead` runs have been reported already.
+    fn train_reporting(
+        &self,
+        engine: &mut dyn Engine,
+        window: Range<u64>,
+        ahead: &mut u64,
+    ) -> Result<Window, EngineError> {
+        let (reported, already) = (AtomicUsize::new(0), *ahead as usize);
+        let finished = |runs: usize| {
+            let before = reported.fetch_add(runs, Ordering::Relaxed);
+            (self.watch.finished)((before + runs).saturating_sub(before.max(already)));
+        };
+        let watch = Watch { interrupted: self.watch.interrupted, finished: &finished };
+        let trained = self.train(engine, window.clone(), &watch);
+        let reported = already.max(reported.load(Ordering::Relaxed)) as u64;
+        *ahead = match &trained {
+            Ok(_) => reported.saturating_sub(window.end - window.start),
+            Err(_) => reported,
+        };
+        trained
+    }
+
     /// Trains one window, program by program, and puts the results in the order of run numbers.
-    fn train(&self, engine: &mut dyn Engine, window: Range<u64>) -> Result<Window, EngineError> {
+    fn train(
+        &self,
+        engine: &mut dyn Engine,
+        window: Range<u64>,
+        watch: &Watch<'_>,
+    ) -> Result<Window, EngineError> {
         let Sweep { plan, options, .. } = self;
         let mut groups: Vec<Vec<Run>> = vec![Vec::new(); plan.programs.len()];
         for (cell, seeds) in plan.stretches(window.clone()) {
@@ -208,7 +323,7 @@ impl Sweep<'_> {
             let trained = if runs.is_empty() {
                 Trained { runs: Vec::new(), parameters: None }
             } else {
-                self.train_batch(engine, program, runs)?
+                self.train_batch(engine, program, runs, watch)?
             };
             scores.push(match &trained.parameters {
                 Some(kept) => score(program, &trained.runs, &kept.last),
@@ -254,9 +369,10 @@ impl Sweep<'_> {
         engine: &mut dyn Engine,
         program: &Program,
         runs: &[Run],
+        watch: &Watch<'_>,
     ) -> Result<Trained, EngineError> {
         let (start, keep) = (Start::Drawn, self.options.save_params || Scorer::has_scores(program));
-        let trained = engine.train(&Batch { program, runs, start, keep_parameters: keep }, self.watch)?;
+        let trained = engine.train(&Batch { program, runs, start, keep_parameters: keep }, watch)?;
         if trained.runs.len() != runs.len() {
             return Err(impossible(&format!("{} results for {} runs", trained.runs.len(), runs.len())));
         }

@@ -8,7 +8,7 @@ use symbreak::engine::reference::ReferenceEngine;
 use symbreak::engine::{Batch, Description, Engine, EngineError, Placement, Program, Run, Trained, Watch};
 use symbreak::output::{Manifest, Options, Results};
 use symbreak::spec::{Overrides, Plan, parse};
-use symbreak::sweep;
+use symbreak::sweep::{self, Policy};
 use symbreak::verify::unwatched;
 
 /// An engine whose batches have another size than it wants.
@@ -95,7 +95,8 @@ pub fn files(plan: &Plan, engine: &mut dyn Engine) -> BTreeMap<String, Vec<u8>> 
     let kernels = vec!["any".to_string(); plan.programs.len()];
     let manifest = Manifest::new(plan, engine.description(), options, &kernels);
     let mut results = Results::create(directory.path(), plan, manifest).unwrap();
-    sweep::run(plan, engine, None, &mut results, &unwatched()).unwrap_or_else(|error| panic!("{error}"));
+    sweep::run(plan, engine, Policy::default(), &mut results, &unwatched())
+        .unwrap_or_else(|error| panic!("{error}"));
     results.finish().unwrap();
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(directory.path()).unwrap() {

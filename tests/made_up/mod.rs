@@ -13,13 +13,13 @@ use symbreak::measure::Symmetry;
 use symbreak::net::philox::{Stream, words};
 use symbreak::output::{Manifest, Options, OutputError, Results};
 use symbreak::spec::{Overrides, Plan, Shard, parse};
-use symbreak::sweep::{self, Checker, SweepError};
+use symbreak::sweep::{self, Checker, Policy, SweepError};
 
 /// Makes up answers; fails or sets the flag of Ctrl-C when it is told to.
 #[derive(Default)]
 pub struct MadeUp {
     pub runs_per_batch: usize,
-    /// The call of `train`, counted from 0, at which the device is lost.
+    /// The call of `train`, counted from 0, from which on the device fails.
     pub fail_at: Option<usize>,
     /// The call of `train` that is interrupted.
     pub interrupt_at: Option<usize>,
@@ -100,7 +100,7 @@ impl Engine for MadeUp {
             watch.interrupted.store(true, Ordering::Relaxed);
             return Err(EngineError::Interrupted);
         }
-        if self.fail_at == Some(call) {
+        if self.fail_at.is_some_and(|first| call >= first) {
             return Err(EngineError::Device("the made-up device was lost".into()));
         }
         let mut runs: Vec<RunResult> = batch.runs.iter().map(|run| result(batch.program, run)).collect();
@@ -187,12 +187,15 @@ fn train(
     let interrupted = AtomicBool::new(false);
     let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
     let mut other = MadeUp { runs_per_batch: usize::MAX, wrong_every: Some(5), ..MadeUp::default() };
+    let reference = ReferenceEngine::new(Some(1)).unwrap();
     let checker = (options.verify > 0.0).then_some(Checker {
         engine: &mut other,
         fraction: options.verify,
-        reference: ReferenceEngine::new(Some(1)).unwrap(),
+        reference: &reference,
     });
-    match sweep::run(plan, engine, checker, &mut results, &watch) {
+    // Whatever is made up goes on: the other engine differs on purpose.
+    let policy = Policy { checker, keep_going: true, ..Policy::default() };
+    match sweep::run(plan, engine, policy, &mut results, &watch) {
         Ok(()) => Ok(results.finish()?),
         Err(error) => {
             results.put_down()?;

@@ -1,10 +1,22 @@
 //! Adapters, the device, buffers and pipelines.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::Options;
+use super::panics::caught;
 use crate::engine::EngineError;
+
+/// How long a wait for the device is, until it is looked at whether the device has been silent for [`SILENCE`] of them. A
+/// process that was stopped meanwhile has lost one wait, not all.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Waits without an answer after which a device counts as lost: ten minutes. What is waited for is a dispatch or two, which
+/// are meant to take 0.05 s each. The longest that were seen are first ones, in which a driver compiles: 30 s, on a
+/// software adapter of a busy machine.
+const SILENCE: u32 = 600;
 
 /// An adapter as it is shown to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,16 +103,89 @@ fn describe(adapter: &wgpu::Adapter) -> AdapterDescription {
     }
 }
 
+/// What went wrong on a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It is gone; why, if that was said.
+    Lost(String),
+    /// It did not answer.
+    Silent,
+    /// It had too little memory.
+    Memory,
+    /// It or its driver refused something.
+    Other(String),
+}
+
+impl Fault {
+    /// Of an error that wgpu reports.
+    fn of(error: &wgpu::Error) -> Fault {
+        match error {
+            wgpu::Error::OutOfMemory { .. } => Fault::Memory,
+            wgpu::Error::Validation { .. } | wgpu::Error::Internal { .. } => Fault::Other(error.to_string()),
+        }
+    }
+
+    /// Of a loss, with the reason that wgpu gives: where memory runs out in the middle of something, it gives the
+    /// whole device up.
+    fn of_loss(reason: &str) -> Fault {
+        if reason.to_lowercase().contains("out of memory") {
+            Fault::Memory
+        } else {
+            Fault::Lost(reason.to_string())
+        }
+    }
+
+    /// Puts it in the place of `cause` if that was none. What comes first tells the cause, but on a lost device
+    /// everything else fails, too, and may be heard of earlier.
+    fn explains(self, cause: &mut Option<Fault>) {
+        let other = |fault: &Fault| matches!(fault, Fault::Other(_));
+        if cause.as_ref().is_none_or(|known| other(known) && !other(&self)) {
+            *cause = Some(self);
+        }
+    }
+
+    fn error(self, adapter: &str) -> EngineError {
+        match self {
+            Fault::Lost(why) if why.is_empty() => EngineError::Lost(format!("{adapter} was lost")),
+            Fault::Lost(why) => EngineError::Lost(format!("{adapter} was lost: {why}")),
+            Fault::Silent => EngineError::Lost(format!(
+                "{adapter} did not answer for {} s",
+                u64::from(SILENCE) * WAIT.as_secs()
+            )),
+            Fault::Memory => EngineError::Memory(format!("{adapter} is out of memory")),
+            Fault::Other(what) => EngineError::Device(format!("{adapter} failed: {what}")),
+        }
+    }
+}
+
+/// What is opened, and opened again.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    pub description: AdapterDescription,
+    /// Largest storage buffer of its devices, in bytes.
+    pub largest_binding: u64,
+    /// What tells it from others of the same name.
+    identity: wgpu::AdapterInfo,
+}
+
 /// An open device.
 #[derive(Debug)]
 pub struct Gpu {
-    pub adapter: AdapterDescription,
+    pub adapter: Adapter,
     pub device: wgpu::Device,
-    pub queue: wgpu::Queue,
-    /// Largest storage buffer of this device, in bytes.
-    pub largest_binding: u64,
+    /// Given up, not closed, where the device is silent: wgpu would wait for it without end.
+    pub queue: ManuallyDrop<wgpu::Queue>,
     /// What went wrong on the device, if anything did.
-    failure: Arc<Mutex<Option<String>>>,
+    fault: Arc<Mutex<Option<Fault>>>,
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        if self.cause() != Some(Fault::Silent) {
+            // SAFETY: it is not used after this, for the struct is going.
+            unsafe { ManuallyDrop::drop(&mut self.queue) };
+        }
+    }
 }
 
 impl Gpu {
@@ -153,35 +238,54 @@ impl Gpu {
         .map_err(|e| {
             EngineError::NoDevice(format!("{} cannot be opened: {e}; try --backend cpu", description.name))
         })?;
-        let failure = Arc::new(Mutex::new(None));
-        let note = |failure: &Arc<Mutex<Option<String>>>| {
-            let failure = Arc::clone(failure);
-            move |what: String| {
-                // Only the first failure tells the cause; a poisoned lock means one is there already.
-                if let Ok(mut first) = failure.lock() {
-                    first.get_or_insert(what);
+        let fault = Arc::new(Mutex::new(None));
+        let note = |fault: &Arc<Mutex<Option<Fault>>>| {
+            let fault = Arc::clone(fault);
+            move |what: Fault| {
+                // A poisoned lock means that a fault is there already.
+                if let Ok(mut cause) = fault.lock() {
+                    what.explains(&mut cause);
                 }
             }
         };
-        let on_error = note(&failure);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        let on_loss = note(&failure);
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                on_loss(format!("the device was lost: {message}"));
-            }
-        });
-        Ok(Gpu { adapter: description, device, queue, largest_binding, failure })
+        let on_error = note(&fault);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(Fault::of(&error))));
+        let on_loss = note(&fault);
+        device.set_device_lost_callback(move |_, reason| on_loss(Fault::of_loss(&reason)));
+        let adapter = Adapter { description, largest_binding, identity: adapter.get_info() };
+        Ok(Gpu { adapter, device, queue: ManuallyDrop::new(queue), fault })
+    }
+
+    /// The same adapter, opened again.
+    pub fn again(adapter: &Adapter, options: &Options) -> Result<Gpu, EngineError> {
+        let Adapter { description, identity, .. } = adapter;
+        let same = |(adapter, _): &(wgpu::Adapter, _)| adapter.get_info() == *identity;
+        let Some((adapter, description)) = enumerate().into_iter().find(same) else {
+            return Err(EngineError::NoDevice(format!("{} is not there any more", description.name)));
+        };
+        Self::open_adapter(adapter, description, options)
+    }
+
+    /// Of its adapter.
+    pub fn name(&self) -> &str {
+        &self.adapter.description.name
     }
 
     /// An error if anything went wrong on the device so far.
     pub fn healthy(&self) -> Result<(), EngineError> {
-        let failure =
-            self.failure.lock().map(|failure| failure.clone()).unwrap_or_else(|_| Some("unknown".into()));
-        match failure {
-            None => Ok(()),
-            Some(what) => Err(EngineError::Device(format!("{} failed: {what}", self.adapter.name))),
+        self.cause().map_or(Ok(()), |fault| Err(fault.error(self.name())))
+    }
+
+    fn cause(&self) -> Option<Fault> {
+        self.fault.lock().map(|fault| fault.clone()).unwrap_or_else(|_| Some(Fault::Other("unknown".into())))
+    }
+
+    /// Notes that something went wrong, and says what the cause was.
+    fn failed(&self, fault: Fault) -> EngineError {
+        if let Ok(mut cause) = self.fault.lock() {
+            fault.clone().explains(&mut cause);
         }
+        self.cause().unwrap_or(fault).error(self.name())
     }
 
     /// Compiles a shader whose binding 0 is a uniform buffer and whose others are storage buffers, `true`
@@ -326,19 +430,28 @@ impl Gpu {
 
     /// Waits for everything that was queued.
     pub fn wait(&self) -> Result<(), EngineError> {
-        self.poll(wgpu::PollType::wait_indefinitely())
+        self.wait_until(None)
     }
 
     /// Waits for one submission and those before it.
     pub fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
-        self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+        self.wait_until(Some(submission))
     }
 
-    fn poll(&self, until: wgpu::PollType) -> Result<(), EngineError> {
-        self.device
-            .poll(until)
-            .map_err(|e| EngineError::Device(format!("{} failed: {e}", self.adapter.name)))?;
-        self.healthy()
+    fn wait_until(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), EngineError> {
+        for _ in 0..SILENCE {
+            let until = wgpu::PollType::Wait { submission_index: submission.clone(), timeout: Some(WAIT) };
+            match caught(|| self.device.poll(until)) {
+                Ok(Err(wgpu::PollError::Timeout)) => self.healthy()?,
+                Ok(Ok(_)) => return self.healthy(),
+                // A lost device takes no work, so there is none to wait for.
+                Ok(Err(wgpu::PollError::WrongSubmissionIndex(..))) => {
+                    return Err(self.failed(Fault::Lost("it takes no work any more".into())));
+                }
+                Err(panic) => return Err(self.failed(Fault::of_loss(&panic))),
+            }
+        }
+        Err(self.failed(Fault::Silent))
     }
 
     /// Queues the download of the first `count` items of a buffer as it will be then.
@@ -364,9 +477,9 @@ impl Gpu {
     pub fn fetch<T: bytemuck::Pod>(&self, download: Download<T>) -> Result<Vec<T>, EngineError> {
         let Some((staging, submission)) = download.staged else { return Ok(Vec::new()) };
         self.wait_for(submission)?;
-        let view = staging.get_mapped_range(..).map_err(|e| {
-            EngineError::Device(format!("{}: results cannot be read: {e}", self.adapter.name))
-        })?;
+        let view = staging
+            .get_mapped_range(..)
+            .map_err(|e| self.failed(Fault::Other(format!("results cannot be read: {e}"))))?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }

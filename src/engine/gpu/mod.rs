@@ -2,6 +2,7 @@
 
 mod device;
 mod layout;
+mod panics;
 mod peak;
 pub mod shader;
 mod train;
@@ -10,7 +11,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{Batch, Description, Engine, EngineError, Placement, Program, Trained, Watch, measured_steps};
-use device::Gpu;
+use device::{Adapter, Gpu};
 pub use device::{AdapterDescription, adapters};
 use shader::{Kernel, Kind, Registers, Target};
 
@@ -26,6 +27,9 @@ pub struct Options {
     /// Fixed steps per dispatch in place of tuned ones, beyond the bound on loop iterations too: shows what
     /// a driver does with long loops.
     pub steps_per_dispatch: Option<u32>,
+    /// Batches, counted from 0 over the life of the engine, in the middle of which the device is destroyed: shows what
+    /// becomes of a sweep.
+    pub lose_at: Vec<u64>,
     /// Rewrites a shader (by its file name) before it is compiled: shows that a wrong one is caught.
     pub edit_shader: Option<fn(&str, String) -> String>,
 }
@@ -33,13 +37,17 @@ pub struct Options {
 /// The WGSL kernels on one adapter.
 #[derive(Debug)]
 pub struct GpuEngine {
-    gpu: Gpu,
+    adapter: Adapter,
+    /// `None` where it was lost and could not be opened again.
+    gpu: Option<Gpu>,
     options: Options,
     pipelines: HashMap<String, wgpu::ComputePipeline>,
     prepared: Vec<Prepared>,
     /// Buffers of batches that are done.
     spare: Vec<train::Buffers>,
     compile_seconds: f64,
+    /// Batches begun so far.
+    batches: u64,
 }
 
 /// What a program's runs need, with weight decay or without.
@@ -68,12 +76,14 @@ impl GpuEngine {
 
     fn on(gpu: Gpu, options: Options) -> Self {
         GpuEngine {
-            gpu,
+            adapter: gpu.adapter.clone(),
+            gpu: Some(gpu),
             options,
             pipelines: HashMap::new(),
             prepared: Vec::new(),
             spare: Vec::new(),
             compile_seconds: 0.0,
+            batches: 0,
         }
     }
 
@@ -82,8 +92,13 @@ impl GpuEngine {
         self.compile_seconds
     }
 
+    /// The open device.
+    fn gpu(&self) -> Result<&Gpu, EngineError> {
+        self.gpu.as_ref().ok_or_else(|| closed(&self.adapter))
+    }
+
     fn kernel(&self, program: &Program) -> Result<Kernel, EngineError> {
-        let target = if self.gpu.adapter.software { Target::SOFTWARE } else { Target::HARDWARE };
+        let target = if self.adapter.description.software { Target::SOFTWARE } else { Target::HARDWARE };
         shader::kernel(program, target)
     }
 
@@ -136,12 +151,18 @@ impl GpuEngine {
             return Ok(pipeline.clone());
         }
         let started = Instant::now();
-        let pipeline = self.gpu.compile(name, &source, storage)?;
-        self.gpu.warm_up(&pipeline, storage)?;
+        let gpu = self.gpu()?;
+        let pipeline = gpu.compile(name, &source, storage)?;
+        gpu.warm_up(&pipeline, storage)?;
         self.compile_seconds += started.elapsed().as_secs_f64();
         self.pipelines.insert(source, pipeline.clone());
         Ok(pipeline)
     }
+}
+
+/// What there is to say of a device that could not be opened again.
+fn closed(adapter: &Adapter) -> EngineError {
+    EngineError::Lost(format!("{} was lost", adapter.description.name))
 }
 
 /// Bytes that a run takes on the device, in the largest single buffer and in all.
@@ -162,9 +183,9 @@ impl Engine for GpuEngine {
     fn description(&self) -> Description {
         Description {
             backend: "gpu".into(),
-            adapter: self.gpu.adapter.name.clone(),
-            adapter_type: self.gpu.adapter.kind.clone(),
-            driver: self.gpu.adapter.driver.clone(),
+            adapter: self.adapter.description.name.clone(),
+            adapter_type: self.adapter.description.kind.clone(),
+            driver: self.adapter.description.driver.clone(),
             threads: 1,
         }
     }
@@ -172,7 +193,7 @@ impl Engine for GpuEngine {
     fn placement(&self, program: &Program) -> Result<Placement, EngineError> {
         let kernel = self.kernel(program)?;
         let (largest, all) = bytes_per_run(program, &kernel);
-        let most = (self.gpu.largest_binding / largest.max(1)).min(1 << 18);
+        let most = (self.adapter.largest_binding / largest.max(1)).min(1 << 18);
         // A software adapter does some 10⁹ multiply-adds a second; a real one wants every lane filled, and
         // does not mind.
         let samples = program.data.samples() as u32;
@@ -181,7 +202,7 @@ impl Engine for GpuEngine {
         let operations =
             (program.batch.unwrap_or(samples) + looks) as usize * 4 * (program.shape.parameters() + 10);
         let seconds_per_run = f64::from(program.steps.max(1)) * operations as f64 / 1e10;
-        let wanted = if self.gpu.adapter.software { (4.0 / seconds_per_run) as u64 } else { 1 << 18 };
+        let wanted = if self.adapter.description.software { (4.0 / seconds_per_run) as u64 } else { 1 << 18 };
         let least = match kernel.kind {
             Kind::Register(_) => 1024,
             Kind::Workgroup(_) => 64,
@@ -201,6 +222,16 @@ impl Engine for GpuEngine {
 
     fn train(&mut self, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
         train::train(self, batch, watch)
+    }
+
+    fn reopen(&mut self) -> Result<(), EngineError> {
+        // All of its memory first: that may be what was lacking.
+        self.spare.clear();
+        self.prepared.clear();
+        self.pipelines.clear();
+        self.gpu = None;
+        self.gpu = Some(Gpu::again(&self.adapter, &self.options)?);
+        Ok(())
     }
 
     fn peak(&mut self) -> Result<Option<f64>, EngineError> {

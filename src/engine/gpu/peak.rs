@@ -34,7 +34,7 @@ struct Request {
 /// f32 multiply-adds a second.
 pub fn multiply_adds_per_second(engine: &mut GpuEngine) -> Result<f64, EngineError> {
     let pipeline = engine.pipeline("peak.wgsl", SHADER.into(), &[true])?;
-    let gpu = &engine.gpu;
+    let gpu = engine.gpu()?;
     let request = Request { factor: 0.75, addend: 0.5, rounds: ROUNDS, reserved: 0 };
     let request = gpu.buffer("request", bytemuck::bytes_of(&request), BufferUsages::UNIFORM)?;
     let sums = vec![0u8; 4 * (WORKGROUPS * WORKGROUP) as usize];

@@ -9,7 +9,7 @@ use wgpu::BufferUsages;
 use super::device::Download;
 use super::layout::{self, Dispatch, Draw, Init, NONE, POISON, State, Words};
 use super::shader::{self, Kernel, Kind, LOOP_ITERATIONS, WORKGROUP};
-use super::{Gpu, GpuEngine, Prepared};
+use super::{Gpu, GpuEngine, Prepared, closed};
 use crate::engine::{
     Batch, EngineError, Measured, Parameters, Program, Run, RunResult, Start, Trained, Units, Watch,
     measured_steps,
@@ -124,6 +124,8 @@ struct Job<'a> {
     most: u32,
     /// Whether every measured step ends a dispatch.
     at_each_step: bool,
+    /// Whether the device is to be destroyed on the way, by [`Options::lose_at`](super::Options::lose_at).
+    lose: bool,
 }
 
 /// A part of a batch that is on the device.
@@ -149,10 +151,13 @@ struct Ended<'a> {
 
 pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Result<Trained, EngineError> {
     let program = batch.program;
+    let lose = engine.options.lose_at.contains(&engine.batches);
+    engine.batches += 1;
     let decay = batch.runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let at = engine.prepare(program, decay)?;
     let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, false])?;
-    let GpuEngine { gpu, options, prepared, spare, .. } = engine;
+    let GpuEngine { adapter, gpu, options, prepared, spare, .. } = engine;
+    let gpu = gpu.as_ref().ok_or_else(|| closed(adapter))?;
     let kernel = &prepared[at].kernel;
     let measured = measured_steps(program.steps);
     // Many measurements on many samples are too long for one dispatch.
@@ -165,7 +170,8 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     let drawing = program.drawing();
     let master = batch.runs.first().map_or(0, |run| run.master);
     let key = [master as u32, (master >> 32) as u32];
-    let job = Job { gpu, prepared: &prepared[at], init, drawing, batch, key, measured, most, at_each_step };
+    let job =
+        Job { gpu, prepared: &prepared[at], init, drawing, batch, key, measured, most, at_each_step, lose };
     let mut pace = Pace { rate: job.prepared.net_steps_per_second, fixed: options.steps_per_dispatch };
     let mut trained = Trained {
         runs: Vec::with_capacity(batch.runs.len()),
@@ -342,6 +348,9 @@ impl<'a> Part<'a> {
                 }
                 let before = queued.replace((submission, unseen));
                 unseen = 0;
+                if self.job.lose {
+                    gpu.device.destroy();
+                }
                 meanwhile()?;
                 if let Some((submission, taken)) = before {
                     gpu.wait_for(submission)?;
@@ -552,7 +561,7 @@ fn decode(measured: &layout::Measured, m: usize, gpu: &Gpu, n: usize) -> Result<
     let Some(&symmetry) = symmetry.filter(|_| measured.mark == m as u32 + 1) else {
         return Err(EngineError::Device(format!(
             "{} returned no measurement for run {n} of the batch; try --backend cpu",
-            gpu.adapter.name
+            gpu.name()
         )));
     };
     Ok(Measured {
@@ -571,7 +580,7 @@ fn decode(measured: &layout::Measured, m: usize, gpu: &Gpu, n: usize) -> Result<
 /// Every run must have applied the steps it was sent for, and been measured on the way: some drivers end long loops
 /// early and say nothing. `first` is the number in the batch of the first of `states`.
 fn check_steps(states: &[State], job: &Job<'_>, first: usize) -> Result<(), EngineError> {
-    let (program, adapter) = (&job.prepared.program, &job.gpu.adapter.name);
+    let (program, adapter) = (&job.prepared.program, job.gpu.name());
     let all = job.measured.len();
     for (n, state) in states.iter().enumerate() {
         let rests = state.diverge_step != NONE || program.stop_when_solved && state.solve_step != NONE;
@@ -606,7 +615,7 @@ pub fn random_words(
     counters: &[[u32; 4]],
 ) -> Result<Vec<[u32; 4]>, EngineError> {
     let pipeline = engine.pipeline("rng.wgsl", shader::rng(), &[false, true])?;
-    let gpu = &engine.gpu;
+    let gpu = engine.gpu()?;
     let request = Words { key, count: counters.len() as u32, reserved: 0 };
     let request = gpu.buffer("request", bytemuck::bytes_of(&request), BufferUsages::UNIFORM)?;
     let list = gpu.buffer("counters", bytemuck::cast_slice(counters), BufferUsages::STORAGE)?;
