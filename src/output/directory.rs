@@ -91,7 +91,7 @@ pub fn enter<'p>(
 
 /// Removes what a process that was killed at its very end left in the directory of a finished sweep, as far as that is
 /// possible: nothing is wrong with the sweep.
-fn tidy(directory: &Path) {
+pub(super) fn tidy(directory: &Path) {
     let left = [journal::FILE, manifest::UNFINISHED, lock::FILE];
     if left.iter().any(|name| directory.join(name).exists()) {
         // Not under the hands of whoever is at that end right now.
