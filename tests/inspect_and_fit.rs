@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value as Json;
+use symbreak::output::Manifest;
 use tempfile::{TempDir, tempdir};
 
 /// `symbreak` with these words, in a directory that holds `spec.toml`.
@@ -119,9 +120,9 @@ fn a_run_of_a_finished_sweep_is_the_run_of_its_spec() {
     symbreak(&place, "inspect spec.toml --seed-index 5").assert().code(2).stderr(contains("seeds 0 to 4"));
     symbreak(&place, "inspect spec.toml --run 1 --seed-index 1").assert().code(2);
     symbreak(&place, "inspect .").assert().code(2).stderr(contains("no manifest.json"));
-    let manifest = place.path().join("out/manifest.json");
-    let edited = fs::read_to_string(&manifest).unwrap().replace("\"lr\": 0.5", "\"lr\": 0.25");
-    fs::write(&manifest, edited).unwrap();
+    let mut manifest = Manifest::read(&place.path().join("out")).unwrap().unwrap();
+    manifest.spec["train"]["lr"] = 0.25.into();
+    manifest.write(&place.path().join("out")).unwrap();
     symbreak(&place, "inspect out").assert().code(1).stderr(contains("another plan"));
 }
 

@@ -1,7 +1,7 @@
 //! Files that grow window by window, and files that appear whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use blake3::Hasher;
@@ -46,7 +46,7 @@ pub struct Appended {
 impl Appended {
     /// A new file that starts with `head`; one of that name is emptied.
     pub fn create(path: PathBuf, head: &[u8]) -> Result<Appended, OutputError> {
-        let file = File::create(&path).map_err(failed("create", &path))?;
+        let file = File::create(&path).and_then(|_| growing(&path)).map_err(failed("create", &path))?;
         let mut appended =
             Appended { path, file, length: 0, whole: Hasher::new(), since: (0, Hasher::new()) };
         appended.append(head)?;
@@ -56,9 +56,9 @@ impl Appended {
     /// The file that was read again up to a mark, without what came after it.
     pub fn reopen(again: Again) -> Result<Appended, OutputError> {
         let Again { path, length, whole, .. } = again;
-        let mut file = OpenOptions::new().write(true).open(&path).map_err(failed("open", &path))?;
-        file.set_len(length).map_err(failed("cut", &path))?;
-        file.seek(SeekFrom::Start(length)).map_err(failed("open", &path))?;
+        let longer = OpenOptions::new().write(true).open(&path).map_err(failed("open", &path))?;
+        longer.set_len(length).map_err(failed("cut", &path))?;
+        let file = growing(&path).map_err(failed("open", &path))?;
         Ok(Appended { path, file, length, whole, since: (length, Hasher::new()) })
     }
 
@@ -73,18 +73,21 @@ impl Appended {
     /// # Errors
     /// [`OutputError::Damaged`] if others have removed, replaced or changed it: the sooner that is known, the less is lost.
     pub fn mark(&mut self) -> Result<Content, OutputError> {
-        let length = self.file.metadata().map_err(failed("read", &self.path))?.len();
-        if length != self.length || !is_at(&self.file, &self.path) {
-            return Err(OutputError::Damaged {
-                path: self.path.clone(),
-                problem: "something else changed, removed or replaced it while the sweep was running".into(),
-            });
-        }
+        self.check()?;
         if self.length > self.since.0 {
             self.file.sync_data().map_err(failed("write", &self.path))?;
         }
         let (_, since) = std::mem::replace(&mut self.since, (self.length, Hasher::new()));
         Ok(Content { bytes: self.length, blake3: since.finalize().to_hex().to_string() })
+    }
+
+    fn check(&self) -> Result<(), OutputError> {
+        let length = self.file.metadata().map_err(failed("read", &self.path))?.len();
+        if length == self.length && is_at(&self.file, &self.path) {
+            return Ok(());
+        }
+        let problem = "something else changed, removed or replaced it while the sweep was running".into();
+        Err(OutputError::Damaged { path: self.path.clone(), problem })
     }
 
     /// What the whole file holds.
@@ -93,7 +96,11 @@ impl Appended {
     }
 
     /// Gives the complete file its final name.
+    ///
+    /// # Errors
+    /// Those of [`mark`](Self::mark).
     pub fn publish(self, to: &Path) -> Result<(), OutputError> {
+        self.check()?;
         self.file.sync_all().map_err(failed("write", &self.path))?;
         // Closed first: some systems don't rename open files.
         drop(self.file);
@@ -178,6 +185,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     new.push(".new");
     Appended::create(PathBuf::from(new), bytes)?.publish(path)?;
     path.parent().map_or(Ok(()), settle)
+}
+
+/// The file, to be written at its end wherever that is: if others cut it, it gets no hole, which would hide that.
+fn growing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).open(path)
 }
 
 /// Whether `path` leads to this open file.

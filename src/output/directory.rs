@@ -52,23 +52,20 @@ pub fn enter<'p>(
     wanted: Manifest,
     permission: Permission,
 ) -> Result<Entered<'p>, OutputError> {
-    match decide(directory, plan, &wanted, permission) {
-        // A place that holds everything need not be writable.
-        Ok(Decision::Show(held)) => {
-            tidy(directory);
-            return Ok(Entered::Finished(held));
-        }
-        Ok(_) => {}
-        // While somebody writes there, that is what is wrong, not what the files look like.
-        Err(refused) => {
-            return Err(match Lock::take(directory) {
-                Err(busy @ OutputError::Busy(_)) => busy,
-                _ => refused,
-            });
-        }
+    let first_look = decide(directory, plan, &wanted, permission);
+    // A place that holds everything need not be writable.
+    if let Ok(Decision::Show(held)) = first_look {
+        tidy(directory);
+        return Ok(Entered::Finished(held));
     }
     let made = !directory.exists();
-    let entered = Lock::take(directory).and_then(|lock| {
+    let lock = match (Lock::take(directory), first_look) {
+        // While somebody writes there, that is what is wrong, not what the files look like.
+        (Err(busy @ OutputError::Busy(_)), _) => return Err(busy),
+        (Err(_), Err(refused)) => return Err(refused),
+        (taken, _) => taken,
+    };
+    let entered = lock.and_then(|lock| {
         // Until now others may have written there.
         Ok(match decide(directory, plan, &wanted, permission)? {
             Decision::Show(held) => Entered::Finished(held),
@@ -91,7 +88,7 @@ pub fn enter<'p>(
 
 /// Removes what a process that was killed at its very end left in the directory of a finished sweep, as far as that is
 /// possible: nothing is wrong with the sweep.
-fn tidy(directory: &Path) {
+pub(super) fn tidy(directory: &Path) {
     if LEFTOVERS.iter().chain([&lock::FILE]).any(|name| directory.join(name).exists()) {
         // Not under the hands of whoever is at that end right now.
         let Ok(_lock) = Lock::take(directory) else { return };

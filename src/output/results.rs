@@ -164,7 +164,8 @@ impl<'p> Results<'p> {
         let mut results = Self::new(lock, directory, plan, manifest, files?, journal)?;
         results.next = history.next;
         results.open = history.open;
-        results.seconds_before = history.totals.total_seconds;
+        // A session that was put down may have gone on for a while after its last window.
+        results.seconds_before = history.totals.total_seconds.max(results.manifest.total_seconds);
         results.totals = history.totals;
         Ok(results)
     }

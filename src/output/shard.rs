@@ -35,6 +35,7 @@ pub fn enter<'p>(
     note: impl Fn(&str),
 ) -> Result<(PathBuf, Entered<'p>), OutputError> {
     if let Decision::Show(held) = decide(out, plan, wanted, permission)? {
+        directory::tidy(out);
         return Ok((out.to_path_buf(), Entered::Finished(held)));
     }
     vacate(out, permission)?;
