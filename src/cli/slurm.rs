@@ -29,7 +29,7 @@ submits the tasks that are neither done nor in the queue.";
 #[derive(Debug)]
 pub enum SlurmArgs {
     /// Submit a sweep.
-    Submit(SubmitArgs),
+    Submit(Box<SubmitArgs>),
     /// Tell what became of one.
     Status(StatusArgs),
 }
@@ -59,7 +59,7 @@ impl Args for SlurmArgs {
 impl FromArgMatches for SlurmArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         match matches.subcommand() {
-            None => SubmitArgs::from_arg_matches(matches).map(SlurmArgs::Submit),
+            None => SubmitArgs::from_arg_matches(matches).map(|submit| SlurmArgs::Submit(Box::new(submit))),
             Some(_) => {
                 let SlurmCommand::Status(status) = SlurmCommand::from_arg_matches(matches)?;
                 Ok(SlurmArgs::Status(status))

@@ -8,6 +8,8 @@ use super::*;
 pub struct MockEngine {
     /// From this call of `train` on, counted from 0, its device is lost, however often it is opened again.
     pub fail_at: Option<usize>,
+    /// From this call of `train` on its results are of no use, and there is nothing to wait for.
+    pub broken_at: Option<usize>,
     /// At this call of `train` its device is lost once.
     pub lose_at: Option<usize>,
     /// Batches of more runs than this do not fit into its memory.
@@ -56,6 +58,9 @@ impl Engine for MockEngine {
         self.lost |= self.lose_at == Some(call) || self.fail_at.is_some_and(|first| call >= first);
         if self.lost {
             return Err(EngineError::Lost("the mock device was lost".into()));
+        }
+        if self.broken_at.is_some_and(|first| call >= first) {
+            return Err(EngineError::Device("the mock device is broken".into()));
         }
         if self.memory.is_some_and(|most| batch.runs.len() > most) {
             return Err(EngineError::Memory("the mock device is out of memory".into()));

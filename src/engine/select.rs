@@ -91,6 +91,7 @@ fn mock(settings: &str) -> Result<Box<dyn Engine>, EngineError> {
         match setting.split_once('=').map(|(name, value)| (name, value.parse::<usize>())) {
             Some(("batch", Ok(runs))) => engine.runs_per_batch = runs,
             Some(("fail", Ok(call))) => engine.fail_at = Some(call),
+            Some(("broken", Ok(call))) => engine.broken_at = Some(call),
             Some(("lose", Ok(call))) => engine.lose_at = Some(call),
             Some(("memory", Ok(runs))) => engine.memory = Some(runs),
             Some(("early", Ok(runs))) => engine.early = Some(runs),

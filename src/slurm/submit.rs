@@ -32,7 +32,7 @@ pub struct Request<'p> {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Jobs were submitted: the last of those in `slurm.json`.
-    Submitted(Submission),
+    Submitted(Box<Submission>),
     /// There was nothing to submit: everything is done or in the queue.
     Nothing(Box<Report>),
 }
@@ -139,7 +139,7 @@ impl Request<'_> {
         let merge = sbatch(&merge_arguments);
         submission.add(self.shown, list(&to_submit.tasks), array.clone(), merge.clone().ok())?;
         match (merge, array) {
-            (Ok(_), _) => Ok(Outcome::Submitted(submission)),
+            (Ok(_), _) => Ok(Outcome::Submitted(Box::new(submission))),
             (Err(problem), None) => Err(SlurmError::Cluster(problem)),
             (Err(problem), Some(array)) => {
                 let words: Vec<String> = merge_arguments.iter().map(|word| quoted(word)).collect();

@@ -25,7 +25,7 @@ fn no_time_of_day_shows_in_what_a_sweep_comes_to() {
             command.env("LD_PRELOAD", &shim.library).env("RUIN_CLOCK", times.join(","));
             command
         };
-        run_to(1, &mut told(&SWEEP.replace("batch=100", "batch=100,fail=6"), &times));
+        run_to(1, &mut told(&SWEEP.replace("batch=100", "batch=100,broken=6"), &times));
         let begun = Manifest::read(&out).unwrap().unwrap();
         // Later sessions are earlier, or centuries later.
         times.rotate_left(3);

@@ -156,13 +156,13 @@ fn a_sweep_that_is_killed_at_any_point() {
 #[test]
 fn a_sweep_that_is_killed_while_it_is_put_down() {
     // The device is lost in the third window.
-    killed_at_every_point(&SMALL.replace("batch=4", "batch=4,fail=2"), SMALL, None);
+    killed_at_every_point(&SMALL.replace("batch=4", "batch=4,broken=2"), SMALL, None);
 }
 
 #[test]
 fn a_resumption_that_is_killed_at_any_point() {
     let before = place();
-    run_to(1, &mut symbreak(&SMALL.replace("batch=4", "batch=4,fail=2"), &before.path().join("out")));
+    run_to(1, &mut symbreak(&SMALL.replace("batch=4", "batch=4,broken=2"), &before.path().join("out")));
     killed_at_every_point(&format!("{SMALL} --resume"), SMALL, Some(before.path()));
 }
 
@@ -177,7 +177,7 @@ fn a_shard_that_is_killed_at_any_point() {
 fn a_shard_that_is_killed_beside_a_killed_attempt() {
     let (before, words) = (place(), format!("{SMALL} --shard 2/3"));
     let attempt = place();
-    run_to(1, &mut symbreak(&words.replace("batch=4", "batch=2,fail=1"), &attempt.path().join("out")));
+    run_to(1, &mut symbreak(&words.replace("batch=4", "batch=2,broken=1"), &attempt.path().join("out")));
     copy(&attempt.path().join("out.part"), &before.path().join("out.part-2"));
     killed_at_every_point(&words, &words, Some(before.path()));
 }

@@ -68,7 +68,7 @@ fn history(directory: &Path) -> Vec<(u64, BTreeMap<String, u64>)> {
 /// An unfinished sweep goes on after the last window that no damage has reached, and ends as if there had been none.
 fn damaged_before_it_is_resumed(words: &str, killed: bool, seed: u32) {
     let (before, whole, mut chance) = (place(), Sweep::undisturbed(words), Chance::new(seed));
-    let failing = words.replace("batch=20", "batch=20,fail=4").replace("batch=10", "batch=10,fail=4");
+    let failing = words.replace("batch=20", "batch=20,broken=4").replace("batch=10", "batch=10,broken=4");
     run_to(1, &mut symbreak(&failing, &before.path().join("out")));
     let held = workplace(&before.path().join("out"));
     if killed {

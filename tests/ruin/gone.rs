@@ -29,9 +29,14 @@ fn after_a_window(seeds: &str, out: &Path, deed: impl Fn(&Path)) -> Ended {
 
 #[test]
 fn a_directory_that_is_removed() {
-    let place = place();
+    let (place, elsewhere) = (place(), place());
     let out = place.path().join("out");
-    let Ended { status, said } = after_a_window("1000000", &out, |out| fs::remove_dir_all(out).unwrap());
+    let Ended { status, said } = after_a_window("1000000", &out, |out| {
+        // At once: file by file, a missing file might be noticed first.
+        let aside = elsewhere.path().join("out");
+        fs::rename(out, &aside).unwrap();
+        fs::remove_dir_all(aside).unwrap();
+    });
     assert_eq!(status.code(), Some(1), "{said}");
     let expected = format!(
         "error: {} was removed or replaced while the sweep was running, and its results with it; start again with: ",
@@ -58,7 +63,7 @@ fn a_directory_that_is_replaced() {
     assert_eq!(fs::read_to_string(out.join("runs.csv")).unwrap(), "mine");
     // Nothing of the sweep is lost where it went. The seeds are too many to be run to the end, so to one more window.
     let windows_there = windows(&aside);
-    let seeds = format!("{SWEEP} 1000000 --resume").replace("batch=100", "batch=100,fail=1");
+    let seeds = format!("{SWEEP} 1000000 --resume").replace("batch=100", "batch=100,broken=1");
     let said = run_to(1, &mut symbreak(&seeds, &aside));
     assert!(said.contains(&format!("going on after {} of", windows_there.last().unwrap())), "{said}");
 }
@@ -93,7 +98,7 @@ fn files_that_others_change() {
         let going_on = run_to(
             1,
             &mut symbreak(
-                &format!("{SWEEP} {seeds} --resume").replace("batch=100", "batch=100,fail=1"),
+                &format!("{SWEEP} {seeds} --resume").replace("batch=100", "batch=100,broken=1"),
                 &out,
             ),
         );
@@ -108,10 +113,13 @@ fn a_sweep_whose_file_was_emptied_ends_the_same() {
     let words = format!("{SWEEP} 500");
     let (whole, place) = (Sweep::undisturbed(&words), place());
     let out = place.path().join("out");
-    run_to(1, &mut symbreak(&words.replace("batch=100", "batch=100,fail=4"), &out));
+    run_to(1, &mut symbreak(&words.replace("batch=100", "batch=100,broken=4"), &out));
     for name in ["traces.csv", "runs.csv"] {
         fs::write(out.join(name), "").unwrap();
-        run_to(1, &mut symbreak(&format!("{words} --resume").replace("batch=100", "batch=100,fail=4"), &out));
+        run_to(
+            1,
+            &mut symbreak(&format!("{words} --resume").replace("batch=100", "batch=100,broken=4"), &out),
+        );
     }
     fs::remove_file(out.join("curves.csv")).unwrap();
     let said = run_to(0, &mut symbreak(&format!("{words} --resume"), &out));

@@ -111,7 +111,7 @@ fn a_place_that_is_read_only() {
     let text = r#"
 mounted 100m
 mount -o remount,ro mounted; sweep begun
-mount -o remount,rw mounted; sweep failed --adapter batch=500,fail=5
+mount -o remount,rw mounted; sweep failed --adapter batch=500,broken=5
 mount -o remount,ro mounted; kept before; sweep resumed --resume; sweep forced --force; kept after
 mount -o remount,rw mounted; sweep finished --resume
 mount -o remount,ro mounted; sweep shown; kept all
