@@ -323,7 +323,9 @@ impl<'p> Results<'p> {
         }
         let mut files = BTreeMap::new();
         for (name, file) in &mut self.files {
-            files.insert((*name).to_string(), file.mark()?);
+            // Where the directory has gone since, that is what is to be said.
+            let mark = file.mark().map_err(|error| self.lock.check().err().unwrap_or(error))?;
+            files.insert((*name).to_string(), mark);
         }
         let entry =
             Entry { from, to, files, open: (added.runs() > 0).then_some(added), totals: self.totals.clone() };
