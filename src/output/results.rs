@@ -262,7 +262,8 @@ impl<'p> Results<'p> {
                 }
             }
         }
-        self.enter(window, added)
+        // Where the directory has gone meanwhile, that is what is to be said of its files.
+        self.enter(window, added).map_err(|error| self.lock.check().err().unwrap_or(error))
     }
 
     /// Writes a piece that starts at run `first`. `added` is what its window has added to the open cell.
@@ -323,9 +324,7 @@ impl<'p> Results<'p> {
         }
         let mut files = BTreeMap::new();
         for (name, file) in &mut self.files {
-            // Where the directory has gone since, that is what is to be said.
-            let mark = file.mark().map_err(|error| self.lock.check().err().unwrap_or(error))?;
-            files.insert((*name).to_string(), mark);
+            files.insert((*name).to_string(), file.mark()?);
         }
         let entry =
             Entry { from, to, files, open: (added.runs() > 0).then_some(added), totals: self.totals.clone() };
