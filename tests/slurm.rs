@@ -387,6 +387,9 @@ fn without_sbatch_nothing_is_written_and_a_dry_run_shows_all() {
         "4G",
         "--partition",
         "two words",
+        "--fallback",
+        "reference",
+        "--keep-going",
     ];
     let output =
         symbreak().args(words).args(more).args(["--sbatch=--account=physics", "--dry-run"]).output().unwrap();

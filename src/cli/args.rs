@@ -96,6 +96,31 @@ impl EngineArgs {
     }
 }
 
+/// What is done about an engine, or a sweep, that goes wrong.
+#[derive(Clone, Debug, Args)]
+pub struct FaultArgs {
+    /// If the engine fails for good, or cannot be opened, go on with this one
+    #[arg(long, value_name = "BACKEND", value_parser = fallback())]
+    pub fallback: Option<Backend>,
+
+    /// Go on even if all runs of the first batch diverge, or their verification fails
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+impl FaultArgs {
+    /// The words that say the same, for another process.
+    pub fn words(&self) -> Vec<String> {
+        let FaultArgs { fallback, keep_going } = self;
+        let mut words = Vec::new();
+        if let Some(fallback) = fallback {
+            words.extend(["--fallback".to_string(), fallback.to_string()]);
+        }
+        words.extend(keep_going.then(|| "--keep-going".to_string()));
+        words
+    }
+}
+
 /// What is written and checked.
 #[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
@@ -156,7 +181,7 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
 }
 
 /// The value of `--fallback`: an engine that needs no device.
-pub fn fallback() -> impl TypedValueParser<Value = Backend> {
+fn fallback() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new([Backend::Cpu, Backend::Reference].map(Backend::word))
         .try_map(|word| Backend::from_word(&word).ok_or("no such backend"))
 }

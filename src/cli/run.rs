@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::args::{EngineArgs, OutputArgs, SpecArgs, fallback};
+use super::args::{EngineArgs, FaultArgs, OutputArgs, SpecArgs};
 use super::interrupt::Interrupt;
 use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, VERIFICATION_FAILED};
 use super::{dry_run, note, print, print_json, progress};
 use crate::engine::reference::ReferenceEngine;
-use crate::engine::select::{self, Backend};
+use crate::engine::select;
 use crate::engine::{Engine, EngineError, Watch};
 use crate::output::directory::{self, Entered, Permission};
 use crate::output::summary::{self, Cells};
@@ -36,13 +36,8 @@ pub struct RunArgs {
     #[command(flatten)]
     engine: EngineArgs,
 
-    /// If the engine fails for good, or cannot be opened, go on with this one
-    #[arg(long, value_name = "BACKEND", value_parser = fallback())]
-    fallback: Option<Backend>,
-
-    /// Go on even if all runs of the first batch diverge, or their verification fails
-    #[arg(long)]
-    keep_going: bool,
+    #[command(flatten)]
+    faults: FaultArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -115,7 +110,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let placements = sweep::placements(&plan, engine.as_ref())?;
     let first = Trainer::new(engine, args, &plan)?;
     // An engine does not stand in for itself.
-    let second = match args.fallback.filter(|backend| backend.word() != on.backend) {
+    let second = match args.faults.fallback.filter(|backend| backend.word() != on.backend) {
         Some(backend) => {
             let engine = select::open(backend, None, args.engine.threads)?;
             sweep::placements(&plan, engine.as_ref())?;
@@ -126,7 +121,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let kernels: Vec<String> = placements.into_iter().map(|placement| placement.kernel).collect();
     let mut wanted = Manifest::new(&plan, on.clone(), options, &kernels);
     wanted.shard = args.shard;
-    wanted.fallback = args.fallback.map(|backend| backend.word().to_string());
+    wanted.fallback = args.faults.fallback.map(|backend| backend.word().to_string());
     let out = args.out.clone().unwrap_or_else(|| default_directory(&plan, args.shard));
     let (place, entered) = match args.shard {
         None => (out.clone(), directory::enter(&out, &plan, wanted, args.permission())?),
@@ -176,7 +171,7 @@ fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), Failure>
 /// Opens the engine that was asked for, or the one that stands in for it.
 fn open(args: &RunArgs) -> Result<Box<dyn Engine>, EngineError> {
     let opened = args.engine.open();
-    match (opened, args.fallback) {
+    match (opened, args.faults.fallback) {
         (Err(error @ (EngineError::Interrupted | EngineError::Unsupported(_))), _) => Err(error),
         (Err(error), Some(fallback)) => {
             args.note(&format!("{error}; --fallback {fallback} takes over"));
@@ -244,7 +239,7 @@ fn train(
             engine: second.engine.as_mut(),
             checker: checker(&mut second.other, share),
         }),
-        keep_going: args.keep_going,
+        keep_going: args.faults.keep_going,
         note: Some(&|text| bar.suspend(|| args.note(text))),
     };
     let trained = sweep::run(plan, first.engine.as_mut(), policy, &mut results, &watch);

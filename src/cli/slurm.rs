@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
-use super::args::{EngineArgs, OutputArgs, SpecArgs};
+use super::args::{EngineArgs, FaultArgs, OutputArgs, SpecArgs};
 use super::{DONE, FAILED, Failure, note, print, print_json};
 use crate::engine::select::Backend;
 use crate::output::params;
@@ -95,6 +95,9 @@ pub struct SubmitArgs {
     engine: EngineArgs,
 
     #[command(flatten)]
+    faults: FaultArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 
     /// Tasks of the array: shards that the sweep is cut into
@@ -174,6 +177,7 @@ fn submit(args: &SubmitArgs) -> Result<u8, Failure> {
         move |error: std::io::Error| Failure::new(FAILED, format!("cannot tell {what}: {error}"))
     };
     let mut run_arguments = args.engine.words();
+    run_arguments.extend(args.faults.words());
     run_arguments.extend(args.output.words());
     let request = Request {
         plan: &plan,
