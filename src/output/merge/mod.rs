@@ -5,7 +5,7 @@
 //! | [`inputs`] | the directories: what is finished, of one sweep, and unchanged |
 //! | [`cover`] | which of them make up a whole, and what is missing |
 //! | [`compare`] | what two of them have must be the same in both |
-//! | [`write`] | the files |
+//! | [`mod@write`] | the files |
 //! | [`table`] | a CSV file read row by row |
 //!
 //! Every input is read to its end and compared with its manifest before anything is written. The files are then made in
