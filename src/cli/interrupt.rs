@@ -23,15 +23,16 @@ impl Interrupt {
     /// is in the files.
     pub fn watch() -> Interrupt {
         let interrupt = Interrupt::default();
-        for signal in [SIGINT, SIGTERM] {
-            // The order matters: the flag that ends the program is that of an earlier signal.
-            let registered = flag::register_conditional_shutdown(
-                signal,
-                i32::from(SIGNALLED) + signal,
-                Arc::clone(&interrupt.flag),
-            )
-            .and_then(|_| flag::register_usize(signal, Arc::clone(&interrupt.signal), signal as usize))
-            .and_then(|_| flag::register(signal, Arc::clone(&interrupt.flag)));
+        let seen = [Arc::default(), Arc::default()];
+        for (signal, own, other) in [(SIGINT, &seen[0], &seen[1]), (SIGTERM, &seen[1], &seen[0])] {
+            let status = i32::from(SIGNALLED) + signal;
+            // Two threads may handle the two signals at the same moment. Each leaves its own mark before it looks for the
+            // other's, so that one of them at least sees that it is not alone.
+            let registered = flag::register_conditional_shutdown(signal, status, Arc::clone(own))
+                .and_then(|_| flag::register(signal, Arc::clone(own)))
+                .and_then(|_| flag::register_conditional_shutdown(signal, status, Arc::clone(other)))
+                .and_then(|_| flag::register_usize(signal, Arc::clone(&interrupt.signal), signal as usize))
+                .and_then(|_| flag::register(signal, Arc::clone(&interrupt.flag)));
             if let Err(error) = registered {
                 note(&format!("note: an interruption will end the program at once ({error})"));
             }

@@ -2,12 +2,14 @@
 //! hangs, or that has little memory, as the program above sees it. Compiled by the tests, loaded by the Vulkan loader.
 //!
 //! `FAULTY_DRIVER` names the other driver's library. `FAULTS` holds `KIND=VALUE` with commas between:
-//! - `lose=N`: at the Nth wait, counted from 1, the device that waits is lost.
+//! - `lose=N`: with the Nth submission of work, counted from 1, the device that it is given to is lost.
 //! - `gone=FILE`: from the first wait on at which FILE holds something, every device is lost, and none can be opened.
-//! - `hang=N`: from the Nth wait on, what the device was to do is never done.
+//! - `hang=N`: the Nth submission, and what that device is given after it, is never done.
 //! - `memory=N`: allocations beyond N MiB in all fail.
+//!
+//! Submissions are counted and not waits, of which there are as many as the device is slower than the program.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -39,6 +41,31 @@ struct WaitInfo {
     values: *const u64,
 }
 
+/// The head of `VkSemaphoreCreateInfo` and of `VkSemaphoreTypeCreateInfo`.
+#[repr(C)]
+struct CreateInfo {
+    kind: c_int,
+    next: *const CreateInfo,
+    semaphore_type: c_int,
+}
+
+const SEMAPHORE_TYPE_CREATE_INFO: c_int = 1_000_207_002;
+const TIMELINE: c_int = 1;
+
+/// `VkSubmitInfo`
+#[repr(C)]
+struct SubmitInfo {
+    kind: c_int,
+    next: *const c_void,
+    wait_count: u32,
+    waits: *const Handle,
+    stages: *const u32,
+    command_buffer_count: u32,
+    command_buffers: *const Function,
+    signal_count: u32,
+    signals: *const Handle,
+}
+
 /// The head of `VkMemoryAllocateInfo`.
 #[repr(C)]
 struct AllocateInfo {
@@ -54,9 +81,11 @@ struct State {
     hang: Option<u64>,
     /// Bytes.
     memory: Option<u64>,
-    waits: u64,
+    submissions: u64,
+    /// Semaphores that count what is done, with the device of each.
+    timelines: HashMap<Handle, usize>,
     /// Semaphores of devices that are lost.
-    lost: Vec<Handle>,
+    lost: HashSet<Handle>,
     /// Semaphores of devices that hang, and how far they were.
     hanging: HashMap<Handle, u64>,
     allocated: HashMap<Handle, u64>,
@@ -111,6 +140,7 @@ fn stand_in(name: &str) -> Option<(&'static str, Function)> {
         "vkCreateDevice" => ("vkCreateDevice", create_device as Function),
         "vkCreateSemaphore" => ("vkCreateSemaphore", create_semaphore as Function),
         "vkGetDeviceProcAddr" => ("vkGetDeviceProcAddr", get_device_proc_addr as Function),
+        "vkQueueSubmit" => ("vkQueueSubmit", submit as Function),
         "vkWaitSemaphores" => ("vkWaitSemaphores", wait_semaphores as Function),
         "vkWaitSemaphoresKHR" => ("vkWaitSemaphores", wait_semaphores as Function),
         "vkGetSemaphoreCounterValue" => ("vkGetSemaphoreCounterValue", counter as Function),
@@ -181,48 +211,74 @@ unsafe extern "C" fn create_device(
     if state().is_gone() {
         return INITIALIZATION_FAILED;
     }
-    type Create =
-        unsafe extern "C" fn(Function, *const c_void, *const c_void, *mut Function) -> c_int;
+    type Create = unsafe extern "C" fn(Function, *const c_void, *const c_void, *mut Function) -> c_int;
     // SAFETY: the other driver gave it under this name.
     unsafe { transmute::<usize, Create>(real("vkCreateDevice"))(adapter, info, allocator, device) }
 }
 
 unsafe extern "C" fn create_semaphore(
     device: Function,
-    info: *const c_void,
+    info: *const CreateInfo,
     allocator: *const c_void,
     semaphore: *mut Handle,
 ) -> c_int {
-    type Create = unsafe extern "C" fn(Function, *const c_void, *const c_void, *mut Handle) -> c_int;
+    type Create = unsafe extern "C" fn(Function, *const CreateInfo, *const c_void, *mut Handle) -> c_int;
     // SAFETY: the other driver gave it under this name.
-    let result = unsafe {
-        transmute::<usize, Create>(real("vkCreateSemaphore"))(device, info, allocator, semaphore)
-    };
+    let result =
+        unsafe { transmute::<usize, Create>(real("vkCreateSemaphore"))(device, info, allocator, semaphore) };
+    // SAFETY: the program gives a place for it, and what kind it is in the first entry of the chain, if it is not the usual one.
+    let (handle, kind) = unsafe { (*semaphore, (*info).next) };
+    // SAFETY: as above.
+    let is_timeline = !kind.is_null()
+        && unsafe { (*kind).kind == SEMAPHORE_TYPE_CREATE_INFO && (*kind).semaphore_type == TIMELINE };
+    let mut now = state();
     // It may have the handle of one that is no more.
-    // SAFETY: the program gives a place for it.
-    let handle = unsafe { *semaphore };
-    state().lost.retain(|&lost| lost != handle);
+    now.lost.remove(&handle);
+    now.hanging.remove(&handle);
+    now.timelines.remove(&handle);
+    if is_timeline {
+        now.timelines.insert(handle, device as usize);
+    }
     result
+}
+
+unsafe extern "C" fn submit(queue: Function, count: u32, submits: *const SubmitInfo, fence: Handle) -> c_int {
+    // SAFETY: the program gives so many, each with so many semaphores.
+    let signals: Vec<Handle> = unsafe {
+        (0..count as usize)
+            .map(|i| &*submits.add(i))
+            .flat_map(|info| (0..info.signal_count as usize).map(|i| *info.signals.add(i)))
+            .collect()
+    };
+    let mut now = state();
+    let timelines: Vec<(Handle, usize)> =
+        signals.iter().filter_map(|signal| Some((*signal, *now.timelines.get(signal)?))).collect();
+    now.submissions += 1;
+    if now.lose == Some(now.submissions) {
+        now.lost.extend(timelines.iter().map(|(semaphore, _)| semaphore));
+    }
+    let hangs = now.hang == Some(now.submissions);
+    drop(now);
+    for (semaphore, device) in timelines.into_iter().filter(|_| hangs) {
+        let mut reached = 0;
+        // SAFETY: the device that it was created on.
+        unsafe { counter(device as Function, semaphore, &mut reached) };
+        state().hanging.insert(semaphore, reached);
+    }
+    type Submit = unsafe extern "C" fn(Function, u32, *const SubmitInfo, Handle) -> c_int;
+    // SAFETY: the other driver gave it under this name.
+    unsafe { transmute::<usize, Submit>(real("vkQueueSubmit"))(queue, count, submits, fence) }
 }
 
 unsafe extern "C" fn wait_semaphores(device: Function, info: *const WaitInfo, nanoseconds: u64) -> c_int {
     // SAFETY: the program waits for one semaphore at least.
     let semaphore = unsafe { *(*info).semaphores };
     let mut now = state();
-    now.waits += 1;
-    if now.lose == Some(now.waits) || now.is_gone() {
-        now.lost.push(semaphore);
+    if now.is_gone() {
+        now.lost.insert(semaphore);
     }
     if now.lost.contains(&semaphore) {
         return DEVICE_LOST;
-    }
-    if now.hang == Some(now.waits) {
-        let mut reached = 0;
-        drop(now);
-        // SAFETY: both are handles that the program has just given.
-        unsafe { counter(device, semaphore, &mut reached) };
-        now = state();
-        now.hanging.insert(semaphore, reached);
     }
     if now.hanging.contains_key(&semaphore) {
         // Without the wait: a test has better things to do.
@@ -274,12 +330,10 @@ unsafe extern "C" fn allocate(
         return OUT_OF_DEVICE_MEMORY;
     }
     drop(now);
-    type Allocate =
-        unsafe extern "C" fn(Function, *const AllocateInfo, *const c_void, *mut Handle) -> c_int;
+    type Allocate = unsafe extern "C" fn(Function, *const AllocateInfo, *const c_void, *mut Handle) -> c_int;
     // SAFETY: the other driver gave it under this name.
-    let result = unsafe {
-        transmute::<usize, Allocate>(real("vkAllocateMemory"))(device, info, allocator, memory)
-    };
+    let result =
+        unsafe { transmute::<usize, Allocate>(real("vkAllocateMemory"))(device, info, allocator, memory) };
     if result == SUCCESS {
         // SAFETY: it was given.
         state().allocated.insert(unsafe { *memory }, bytes);
