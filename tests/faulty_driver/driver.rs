@@ -226,7 +226,8 @@ unsafe extern "C" fn create_semaphore(
     // SAFETY: the other driver gave it under this name.
     let result =
         unsafe { transmute::<usize, Create>(real("vkCreateSemaphore"))(device, info, allocator, semaphore) };
-    // SAFETY: the program gives a place for it, and what kind it is in the first entry of the chain, if it is not the usual one.
+    // SAFETY: the program gives a place for it, and what kind it is in the first entry of the chain, if it is not the usual
+    // one.
     let (handle, kind) = unsafe { (*semaphore, (*info).next) };
     // SAFETY: as above.
     let is_timeline = !kind.is_null()
@@ -259,11 +260,13 @@ unsafe extern "C" fn submit(queue: Function, count: u32, submits: *const SubmitI
     }
     let hangs = now.hang == Some(now.submissions);
     drop(now);
-    for (semaphore, device) in timelines.into_iter().filter(|_| hangs) {
-        let mut reached = 0;
-        // SAFETY: the device that it was created on.
-        unsafe { counter(device as Function, semaphore, &mut reached) };
-        state().hanging.insert(semaphore, reached);
+    if hangs {
+        for (semaphore, device) in timelines {
+            let mut reached = 0;
+            // SAFETY: the device that it was created on.
+            unsafe { counter(device as Function, semaphore, &mut reached) };
+            state().hanging.insert(semaphore, reached);
+        }
     }
     type Submit = unsafe extern "C" fn(Function, u32, *const SubmitInfo, Handle) -> c_int;
     // SAFETY: the other driver gave it under this name.
