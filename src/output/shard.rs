@@ -20,6 +20,25 @@ use crate::spec::Plan;
 /// What is added to the name of a finished shard that is to be replaced, while its files are removed.
 const REPLACED: &str = ".replaced";
 
+/// The directory that a shard given to `out` takes the place of, or makes: where a symbolic link leads, and without what does not
+/// belong to a name, as in `DIR/.`, for the shard is to be renamed to it.
+///
+/// # Errors
+/// [`OutputError::Refused`] where there is no such directory.
+pub fn resolved(out: &Path) -> Result<PathBuf, OutputError> {
+    // Without a slash or a dot at the end.
+    let out: PathBuf = out.components().collect();
+    match fs::symlink_metadata(&out) {
+        Ok(data) if data.is_symlink() => fs::canonicalize(&out).map_err(|error| {
+            OutputError::Refused(format!(
+                "{} is a symbolic link that leads nowhere ({error}); use --out DIR for another place",
+                out.display()
+            ))
+        }),
+        _ => Ok(out),
+    }
+}
+
 /// Enters a place to train the shard that `wanted` describes and that is to be in `out`. Gives the directory that was
 /// entered: `out` itself only where it holds the finished shard. Under [`Permission::Resume`] places that are taken or hold
 /// another engine's work are passed over, after a call of `note`. Under [`Permission::Force`] the shard that `out` holds is

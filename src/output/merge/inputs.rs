@@ -150,10 +150,11 @@ impl Inputs {
         let mut engines: Vec<String> = Vec::new();
         let mut builds: Vec<&str> = Vec::new();
         for part in &self.parts {
+            builds.push(part.manifest.git_hash.as_deref().unwrap_or("unknown"));
             for stint in &part.manifest.trained_by {
                 engines.push(name(&stint.engine));
+                builds.extend(stint.git_hash.as_deref());
             }
-            builds.push(part.manifest.git_hash.as_deref().unwrap_or("unknown"));
         }
         let distinct = |mut names: Vec<String>| {
             names.sort();

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::output::append::settle;
 use crate::output::lock::Lock;
-use crate::output::manifest::{Manifest, Status, Stint, Verification};
+use crate::output::manifest::{Manifest, Status, Verification};
 use crate::output::results::clear;
 use crate::output::{OutputError, directory, failed};
 use crate::spec::{Grid, Shard, plan};
@@ -173,8 +173,8 @@ fn manifest(inputs: &Inputs, taken: &[&Part], gaps: &[Range<u64>]) -> Manifest {
     };
     for Part { manifest, .. } in taken {
         all.counts.merge(&manifest.counts);
-        for Stint { from, to, engine } in &manifest.trained_by {
-            Stint::add(&mut all.trained_by, *from, *to, engine);
+        for stint in &manifest.trained_by {
+            stint.clone().add(&mut all.trained_by);
         }
         if let Some(found) = &manifest.verification {
             all.verification.get_or_insert_with(Verification::default).merge(found);
