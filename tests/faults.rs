@@ -594,7 +594,7 @@ fn no_preset_is_stopped_by_its_first_batch() {
         let (plan, _) = parse(preset.text, preset.name, &Overrides::default()).unwrap();
         let last = plan.runs().min(16);
         let first_runs = plan.stretches(0..last).flat_map(|(cell, seeds)| {
-            let cell = &plan.cells[cell];
+            let cell = plan.cell(cell);
             seeds.map(move |seed| (cell.program, cell.run(seed)))
         });
         let goes_on = first_runs.into_iter().any(|(program, run)| {

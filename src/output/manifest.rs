@@ -324,7 +324,7 @@ impl Manifest {
             trained_by: Vec::new(),
             missing: Vec::new(),
             runs: plan.runs(),
-            cell_count: plan.cells.len() as u64,
+            cell_count: plan.grid.cells(),
             seeds: plan.seeds,
             counts: Counts::default(),
             programs: programs.collect(),

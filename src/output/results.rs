@@ -333,9 +333,9 @@ impl<'p> Results<'p> {
     /// Writes a cell that has all the runs that it will get here. In a shard it may have others elsewhere.
     fn write_cell(&mut self, cell: usize, mut tallies: OpenCell) -> Result<(), OutputError> {
         let (mut cells, mut curves) = (Rows::default(), Rows::default());
-        let at = &self.plan.cells[cell];
-        let swept = Rows::of_values(&at.values);
-        tallies.write(&mut cells, &mut curves, cell, &swept, &self.measured[at.program]);
+        let swept = Rows::of_values(&self.plan.grid.values(cell));
+        let measured = &self.measured[self.plan.program(cell)];
+        tallies.write(&mut cells, &mut curves, cell, &swept, measured);
         self.add(CELLS, cells.as_bytes())?;
         self.add(CURVES, curves.as_bytes())?;
         if tallies.runs() < self.plan.seeds && self.files.contains_key(partial::FILE) {

@@ -57,12 +57,15 @@ pub fn estimate(
     let mut estimates = Vec::new();
     let placements = placements(plan, engine)?;
     let limits = limits(plan, &placements, options);
+    let cells = 0..plan.grid.cells() as usize;
+    let mut cells_of = vec![0; plan.programs.len()];
+    cells.clone().for_each(|cell| cells_of[plan.program(cell)] += 1);
     for (index, (program, placement)) in plan.programs.iter().zip(placements).enumerate() {
-        let cells = plan.cells.iter().filter(|cell| cell.program == index);
-        let runs = cells.clone().count() as u64 * plan.seeds;
+        let runs = cells_of[index] * plan.seeds;
         let runs_per_batch = limits.of_program[index].min(runs);
-        let sample: Vec<Run> = cells
-            .flat_map(|cell| (0..plan.seeds).map(|seed| cell.run(seed)))
+        let sample: Vec<Run> = (cells.clone().filter(|&cell| plan.program(cell) == index))
+            .map(|cell| plan.cell(cell))
+            .flat_map(|cell| (0..plan.seeds).map(move |seed| cell.run(seed)))
             .take(runs_per_batch as usize)
             .collect();
         let rate = rate(engine, program, &sample)?;

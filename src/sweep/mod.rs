@@ -187,7 +187,7 @@ fn window(plan: &Plan, left: Range<u64>, limits: &Limits) -> Range<u64> {
     let mut room = limits.of_program.clone();
     let mut end = first;
     for (cell, seeds) in plan.stretches(first..last) {
-        let room = &mut room[plan.cells[cell].program];
+        let room = &mut room[plan.program(cell)];
         let wanted = seeds.end - seeds.start;
         let taken = wanted.min(*room);
         *room -= taken;
@@ -321,7 +321,7 @@ impl Sweep<'_> {
         let Sweep { plan, options, .. } = self;
         let mut groups: Vec<Vec<Run>> = vec![Vec::new(); plan.programs.len()];
         for (cell, seeds) in plan.stretches(window.clone()) {
-            let cell = &plan.cells[cell];
+            let cell = plan.cell(cell);
             let runs = seeds.map(|seed| Run { traced: seed < options.trace, ..cell.run(seed) });
             groups[cell.program].extend(runs);
         }
@@ -402,7 +402,7 @@ impl Sweep<'_> {
         let mut ordered = Vec::with_capacity(by_program.iter().map(Vec::len).sum());
         let mut by_program: Vec<_> = by_program.into_iter().map(Vec::into_iter).collect();
         for (cell, seeds) in self.plan.stretches(window.clone()) {
-            let items = &mut by_program[self.plan.cells[cell].program];
+            let items = &mut by_program[self.plan.program(cell)];
             ordered.extend(items.take((seeds.end - seeds.start) as usize * width));
         }
         ordered
@@ -412,7 +412,7 @@ impl Sweep<'_> {
     fn check(&self, window: &Range<u64>, results: &[RunResult]) -> Result<(), EngineError> {
         let mut runs = window.clone().zip(results);
         for (cell, seeds) in self.plan.stretches(window.clone()) {
-            let measured = &self.measured[self.plan.cells[cell].program];
+            let measured = &self.measured[self.plan.program(cell)];
             for (seed, (number, result)) in seeds.zip(&mut runs) {
                 possible(result, seed < self.options.trace, measured)
                     .map_err(|problem| impossible(&format!("{problem} for run {number}")))?;
