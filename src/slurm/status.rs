@@ -467,7 +467,7 @@ impl Report {
                 false => {
                     let whose: Vec<String> = obstacles.into_iter().map(|(whose, _)| whose).collect();
                     say(format!(
-                        "Remove what is in the way of {}, which no task replaces by itself, and s{submit}",
+                        "Remove what is in the way of {}, which nothing else replaces, and s{submit}",
                         first_few(whose).join(", ")
                     ));
                 }
