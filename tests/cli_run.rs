@@ -335,6 +335,13 @@ fn help_has_examples_and_no_mock() {
         .success()
         .stdout(contains("Examples:").and(contains("mock").not()));
     symbreak(&place, "--help").assert().success().stdout(contains("Exit status"));
+    // Clap wraps options to the terminal; of what comes after them it would wrap lines that are wrapped already.
+    for words in ["slurm --help", "merge --help"] {
+        let output = symbreak(&place, words).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (_, after) = text.split_once("\nExamples:\n").unwrap();
+        assert!(after.lines().all(|line| line.chars().count() <= 80), "{words}: {after}");
+    }
 }
 
 #[test]

@@ -251,7 +251,7 @@ fn differences(plan: &Plan, held: &Manifest) -> String {
 }
 
 /// As many as a message has room for.
-pub(super) fn first_few(mut all: Vec<String>) -> Vec<String> {
+pub fn first_few(mut all: Vec<String>) -> Vec<String> {
     const NAMED: usize = 5;
     let more = all.len().saturating_sub(NAMED);
     all.truncate(NAMED);
@@ -262,7 +262,7 @@ pub(super) fn first_few(mut all: Vec<String>) -> Vec<String> {
 }
 
 /// Whether there is anything in a directory but a lock.
-pub(super) fn holds_files(directory: &Path) -> Result<bool, OutputError> {
+pub fn holds_files(directory: &Path) -> Result<bool, OutputError> {
     match fs::read_dir(directory) {
         Ok(mut entries) => {
             Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != lock::FILE)))

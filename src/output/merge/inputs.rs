@@ -331,21 +331,30 @@ pub fn files(options: &Options, is_shard: bool) -> Vec<&'static str> {
     names
 }
 
-/// Reads every file of `parts`, and compares it with what its manifest says that was written.
+/// Reads every file of `parts`, and compares it with what its manifest says that was written. Gives those that are not that:
+/// the part, the file and what is wrong with it.
 ///
 /// # Errors
-/// [`OutputError::Damaged`] where one is another; the text says how to train the shard again.
-pub fn check(parts: &[Part]) -> Result<(), OutputError> {
+/// Where one cannot be read.
+pub fn damaged(parts: &[Part]) -> Result<Vec<(&Part, &'static str, &'static str)>, OutputError> {
     let all = parts.iter().flat_map(|part| {
         let names = files(&part.manifest.options, part.manifest.shard.is_some());
         names.into_iter().map(move |name| (part, name))
     });
-    let all: Vec<(&Part, &str)> = all.collect();
-    let damaged: Vec<Option<(&Part, &str, &str)>> = all
+    let all: Vec<(&Part, &'static str)> = all.collect();
+    let damaged: Vec<Option<_>> = all
         .into_par_iter()
         .map(|(part, name)| Ok(damage(part, name)?.map(|problem| (part, name, problem))))
         .collect::<Result<_, OutputError>>()?;
-    let mut damaged = damaged.into_iter().flatten();
+    Ok(damaged.into_iter().flatten().collect())
+}
+
+/// Makes sure that none of `parts` is [`damaged`].
+///
+/// # Errors
+/// [`OutputError::Damaged`] where one is; the text says how to train the shard again.
+pub fn check(parts: &[Part]) -> Result<(), OutputError> {
+    let mut damaged = damaged(parts)?.into_iter();
     let Some((part, name, problem)) = damaged.next() else { return Ok(()) };
     let mut problem =
         format!("{problem}; train the shard again, with the SPEC and flags as before: {}", part.again());
