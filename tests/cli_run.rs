@@ -221,6 +221,13 @@ fn a_dry_run_writes_nothing() {
         .stdout(contains("kernel mock: it was asked for"))
         .stdout(contains("measured at 0, 1, 2, 3, 4, 5, …"))
         .stdout(contains("nothing was written"));
+    symbreak(&place, SMALL)
+        .args(["--dry-run", "--shard", "2/7"])
+        .assert()
+        .success()
+        .stdout(contains("shard 2/7 of 34 cells x 20 seeds: 97 runs"));
+    let shard = json(symbreak(&place, SMALL).args(["--dry-run", "--shard", "7/7", "--json"]));
+    assert_eq!((&shard["runs"], &shard["programs"].as_array().unwrap().len()), (&98.into(), &1));
     let document = json(symbreak(&place, SMALL).args(["--dry-run", "--json"]));
     assert_eq!(document["runs"], 680);
     assert_eq!(document["cell_count"], 34);

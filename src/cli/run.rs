@@ -103,7 +103,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     if args.dry_run {
         args.note(&format!("tried out on {} ({}) through {}", on.adapter, on.adapter_type, on.backend));
-        dry_run::run(&plan, engine.as_mut(), &options, args.json)?;
+        dry_run::run(&plan, args.shard, engine.as_mut(), &options, args.json)?;
         return Ok(DONE);
     }
     // Whatever may fail without training fails before the directory is touched.

@@ -140,7 +140,7 @@ pub struct History {
 }
 
 /// What is wrong with a file that others have cut short or changed.
-const CHANGED: &str = "does not hold what was written";
+pub const CHANGED: &str = "does not hold what was written";
 
 /// Reads the journal of `directory` and the files `names`, for the sweep that `manifest` describes, up to the last entry
 /// that is whole and whose files hold what they were given; or says which of these files is not there.

@@ -163,11 +163,12 @@ impl<'p> Results<'p> {
         let told = journal::reached(directory, &manifest).unwrap_or(start);
         let told = told.max(start + manifest.counts.runs_finished);
         let history = journal::read(directory, &names(&manifest), &manifest)?;
+        let next = history.as_ref().map_or(start, |history| history.next);
         let damage = match &history {
-            Ok(history) => history.damage,
+            // Lines of the journal may be gone as if there had never been any.
+            Ok(history) => history.damage.or((next < told).then_some((journal::FILE, journal::CHANGED))),
             Err(missing) => Some((*missing, "is missing")),
         };
-        let next = history.as_ref().map_or(start, |history| history.next);
         let lost = damage.map(|(name, problem)| {
             let again = match told.saturating_sub(next) {
                 0 => "what it held is trained again".to_string(),

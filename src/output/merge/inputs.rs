@@ -137,7 +137,14 @@ impl Inputs {
             }
         }
         let Some((_, manifest)) = first else {
-            return Err(OutputError::Missing("no directory that was named holds a run".into()));
+            let message = match given.iter().any(|(_, place)| *place == out_place) {
+                true => format!(
+                    "{} is the place of the result, and no shard; name the directories of shards besides it",
+                    out.display()
+                ),
+                false => "no directory that was named holds a run".into(),
+            };
+            return Err(OutputError::Missing(message));
         };
         let grid = Grid::of(&manifest.spec).map_err(|error| OutputError::Refused(error.to_string()))?;
         parts.sort_by(|a, b| key(a).cmp(&key(b)));
