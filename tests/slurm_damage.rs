@@ -299,8 +299,11 @@ fn where_tasks_would_train_another_plan_status_says_what_helps() {
     fs::write(&data, DATA.replace("1,1,0", "1,1,1")).unwrap();
     for again in 0..2 {
         let text = cluster.status();
-        assert!(text.contains("data.csv has changed since: tasks would train another plan"), "{text}");
-        assert!(text.contains("Put back what was submitted") && text.contains("--out DIR"), "{text}");
+        assert!(
+            text.contains("data.csv has changed since, so tasks would train another plan; put it back"),
+            "{text}"
+        );
+        assert!(text.contains("to another place with --out DIR") && !text.contains("anew"), "{text}");
         assert_eq!(cluster.report()["commands"].as_array().unwrap().len(), 0, "{text}");
         let refused = cluster.submit();
         let error = String::from_utf8(refused.stderr).unwrap();
@@ -331,7 +334,10 @@ fn where_tasks_would_train_another_plan_status_says_what_helps() {
         *bytes = String::from_utf8(bytes.clone()).unwrap().replace("300", "301").into_bytes();
     });
     let text = cluster.status();
-    assert!(text.contains("spec.toml has changed since: tasks would train another plan"), "{text}");
+    assert!(
+        text.contains("spec.toml has changed since, so tasks would train another plan; give the first"),
+        "{text}"
+    );
     assert!(!text.contains("sbatch "), "{text}");
     let submitted = cluster.submit();
     assert!(submitted.status.success(), "{submitted:?}");

@@ -325,8 +325,7 @@ impl Report {
         let to_submit = self.to_submit();
         self.submit_again = list(&to_submit.tasks);
         if !to_submit.tasks.is_empty() {
-            let changed = submission.changed().into_iter();
-            self.changed = changed.map(|(path, problem)| format!("{} {problem}", path.display())).collect();
+            self.changed = submission.changed().into_iter().map(in_words).collect();
         }
         if self.unreadable.is_empty() && self.changed.is_empty() {
             self.commands = self.removal().into_iter().chain(commands(&self.directory, &to_submit)).collect();
@@ -447,13 +446,7 @@ impl Report {
             say(String::new());
             say("Submitting again would not help before this is seen to:".into());
             self.unreadable.iter().for_each(|why| say(format!("  {why}")));
-            self.changed.iter().for_each(|why| say(format!("  {why}: tasks would train another plan")));
-            if !self.changed.is_empty() {
-                say("Put back what was submitted, or give the first `symbreak slurm` command again, which writes".into());
-                say(format!(
-                    "{SPEC} anew; to run what is there now, submit it to another place with --out DIR."
-                ));
-            }
+            self.changed.iter().for_each(|why| say(format!("  {why}")));
         }
         if !self.commands.is_empty() {
             say(String::new());
@@ -478,6 +471,15 @@ impl Report {
         }
         text
     }
+}
+
+/// A file that is not what was submitted, and what helps.
+fn in_words((path, problem): (&Path, String)) -> String {
+    let help = match path.ends_with(SPEC) {
+        true => "give the first `symbreak slurm` command again, which writes it anew",
+        false => "put it back as it was, or submit the sweep as it is now to another place with --out DIR",
+    };
+    format!("{} {problem}, so tasks would train another plan; {help}", path.display())
 }
 
 /// `task 3`, `tasks 1-3,7`
