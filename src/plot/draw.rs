@@ -84,7 +84,7 @@ pub fn draw(sheet: &Sheet) -> Result<Figure, PlotError> {
 fn document(alt: &str, (width, height): (f64, f64), under: &str, drawn: &str) -> String {
     // Its own outermost element is one line at the start and one at the end.
     let inner = drawn.split_once('\n').map_or("", |(_, rest)| rest);
-    let inner = inner.trim_end().strip_suffix("</svg>").unwrap_or(inner);
+    let inner = joined(inner.trim_end().strip_suffix("</svg>").unwrap_or(inner));
     let alt = alt.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -93,6 +93,38 @@ fn document(alt: &str, (width, height): (f64, f64), under: &str, drawn: &str) ->
          <g transform=\"scale({})\">\n{inner}</g>\n</svg>\n",
         1.0 / UNITS
     )
+}
+
+/// The elements that plotters wrote, with strokes of one look that follow each other as one path: a dashed line is an element
+/// for each dash otherwise.
+fn joined(inner: &str) -> String {
+    const POINTS: &str = " points=\"";
+    let mut text = String::with_capacity(inner.len());
+    let mut open: Option<&str> = None;
+    for line in inner.lines() {
+        let stroke = line.strip_prefix("<polyline").and_then(|rest| rest.split_once(POINTS));
+        if open.is_some() && stroke.map(|(look, _)| look) != open {
+            text.push_str("\"/>\n");
+            open = None;
+        }
+        match stroke {
+            Some((look, points)) => {
+                if open.is_none() {
+                    let _ = write!(text, "<path{look} d=\"");
+                    open = Some(look);
+                }
+                let _ = write!(text, "M{}", points.trim_end_matches(['"', '/', '>', ' ']));
+            }
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    if open.is_some() {
+        text.push_str("\"/>\n");
+    }
+    text
 }
 
 /// Where everything goes, in pixels.
@@ -117,7 +149,6 @@ struct Place {
     y_ticks: Vec<Tick>,
     x_label: Vec<String>,
     y_label: Vec<String>,
-    /// Right edge of the widest label of a tick of y.
     title: Vec<String>,
     /// Space that the labels of y ticks take.
     y_tick_width: f64,
@@ -187,14 +218,21 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
     let title_height = |lines: &[String]| lines.len() as f64 * LABEL * LEADING + 4.0;
     let titles: Vec<Vec<String>> = row.iter().map(|panel| wrap(&panel.title, LABEL, each - 40.0)).collect();
     let top = top + titles.iter().map(|lines| title_height(lines)).fold(0.0, f64::max);
+    // Of all rows, so that their panels stand in line.
+    let tick_width = |panel: &Panel| {
+        let ticks = panel.y.scale.ticks((height / 34.0) as usize);
+        ticks.iter().map(|tick| text::width(&tick.label, TICK)).fold(0.0, f64::max).min(0.35 * each)
+    };
+    let label_lines = |panel: &Panel| wrap(&panel.y.label, LABEL, height).len();
+    let below = |column: usize| sheet.rows.iter().filter_map(move |row| row.get(column));
     let make = |(column, (panel, title)): (usize, (&Panel, Vec<String>))| {
         let start = MARGIN + column as f64 * each;
         let y_ticks = panel.y.scale.ticks((height / 34.0) as usize);
-        let y_tick_width =
-            y_ticks.iter().map(|tick| text::width(&tick.label, TICK)).fold(0.0, f64::max).min(0.35 * each);
+        let y_tick_width = below(column).map(&tick_width).fold(0.0, f64::max);
         let same_y = column > 0 && row[column - 1].y.label == panel.y.label;
         let y_label = if same_y { Vec::new() } else { wrap(&panel.y.label, LABEL, height) };
-        let label_room = if y_label.is_empty() { 0.0 } else { y_label.len() as f64 * LABEL * LEADING + 4.0 };
+        let lines = if same_y { 0 } else { below(column).map(label_lines).max().unwrap_or(0) };
+        let label_room = if lines == 0 { 0.0 } else { lines as f64 * LABEL * LEADING + 4.0 };
         let left = start + label_room + y_tick_width + TICK_LENGTH + 3.0;
         let right = start + each - 12.0;
         let next = sheet.rows.get(number + 1).and_then(|row| row.get(column));
@@ -272,6 +310,11 @@ impl Pen<'_> {
 
     fn rectangle(&self, from: At, to: At, style: ShapeStyle) -> Result<(), PlotError> {
         self.area.draw(&Rectangle::new([units(from), units(to)], style)).map_err(PlotError::drawing)
+    }
+
+    /// Only its outline. plotters writes no width for that of a rectangle.
+    fn frame(&self, from: At, to: At, color: RGBColor, width: f64) -> Result<(), PlotError> {
+        self.line(&[from, (to.0, from.1), to, (from.0, to.1), from, (to.0, from.1)], color, width)
     }
 
     fn circle(&self, at: At, radius: f64, style: ShapeStyle) -> Result<(), PlotError> {
@@ -352,7 +395,7 @@ fn legend(pen: &Pen, sheet: &Sheet, layout: &Layout) -> Result<(), PlotError> {
             }
             Symbol::Patch(color) => {
                 pen.rectangle((x + 8.0, y - 6.0), (x + SYMBOL, y + 6.0), color.filled())?;
-                pen.rectangle((x + 8.0, y - 6.0), (x + SYMBOL, y + 6.0), stroke(PALE_INK, 0.6))?;
+                pen.frame((x + 8.0, y - 6.0), (x + SYMBOL, y + 6.0), PALE_INK, 0.6)?;
             }
             Symbol::Censored => pen.arrow((x + SYMBOL / 2.0, y + 8.0), INK)?,
         }
@@ -373,9 +416,15 @@ fn color_bar(pen: &Pen, bar: &ColorBar, (x, y): At) -> Result<(), PlotError> {
         let to = (from + stripe + 0.5).min(x + BAR_WIDTH - 16.0);
         pen.rectangle((from, top), (to, bottom), color.filled())?;
     }
-    pen.rectangle((x, top), (x + BAR_WIDTH - 16.0, bottom), stroke(PALE_INK, 0.8))?;
-    for tick in ticks_that_fit(&bar.scale, BAR_WIDTH - 16.0) {
-        let Some(place) = bar.scale.position(tick.at) else { continue };
+    pen.frame((x, top), (x + BAR_WIDTH - 16.0, bottom), PALE_INK, 0.8)?;
+    let Some(scale) = &bar.scale else {
+        let [low, high] = &bar.ends;
+        pen.text(low, (x, bottom + 5.0), TICK - 1.0, INK, (HPos::Left, VPos::Top))?;
+        let end = x + BAR_WIDTH - 16.0;
+        return pen.text(high, (end, bottom + 5.0), TICK - 1.0, INK, (HPos::Right, VPos::Top));
+    };
+    for tick in ticks_that_fit(scale, BAR_WIDTH - 16.0) {
+        let Some(place) = scale.position(tick.at) else { continue };
         let at = x + place * (BAR_WIDTH - 16.0);
         if !tick.label.is_empty() {
             pen.line(&[(at, bottom), (at, bottom + 3.0)], PALE_INK, 0.8)?;
@@ -411,12 +460,18 @@ fn draw_panel(
     }
     let is_map = panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)));
     axes(pen, panel, place, is_map)?;
-    let mut rows_of_labels = 0;
+    let mut labels: Vec<(&str, At, HPos)> = Vec::new();
+    let mut walls = 0;
+    let mut serial = 0.0;
+    let of_series = panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count() as f64;
     for layer in &panel.layers {
         match layer {
             Layer::Series { points, style, intervals } => {
                 let zero_apart = panel.x.scale.gap().is_some();
-                series(pen, &at, points, (*style, *intervals, zero_apart), (top, bottom), marks)?;
+                // Arrows at the same place would hide each other.
+                let aside = (serial - (of_series - 1.0) / 2.0) * 4.5;
+                serial += 1.0;
+                series(pen, &at, points, (*style, *intervals, zero_apart, aside), (top, bottom), marks)?;
             }
             Layer::Bars { bars, color } => {
                 for bar in bars {
@@ -427,7 +482,7 @@ fn draw_panel(
                         (from.0, to.0) = (from.0 - 6.0, to.0 + 6.0);
                     }
                     pen.rectangle((from.0, to.1), (to.0, from.1), color.filled())?;
-                    pen.rectangle((from.0, to.1), (to.0, from.1), stroke(WHITE, 0.5))?;
+                    pen.frame((from.0, to.1), (to.0, from.1), WHITE, 0.5)?;
                     let (x, y) = ((from.0 + to.0) / 2.0, to.1);
                     marks.push(Mark { x, y, cell: None, run: None, text: bar.text.clone() });
                 }
@@ -436,17 +491,17 @@ fn draw_panel(
                 let Some(place) = panel.y.scale.position(*value) else { continue };
                 let y = bottom - place * (bottom - top);
                 pen.styled_line(&[(left, y), (right, y)], dashed(), 1.0)?;
-                label_on_white(pen, label, (right - 4.0, y - 9.0), HPos::Right)?;
+                labels.push((label, (right - 4.0, y - 9.0), HPos::Right));
             }
             Layer::Wall { at: value, label } => {
                 let Some(place) = panel.x.scale.position(*value) else { continue };
                 let x = left + place * (right - left);
                 pen.styled_line(&[(x, top), (x, bottom)], dashed(), 1.0)?;
-                let y = top + 10.0 + f64::from(rows_of_labels) * 16.0;
-                rows_of_labels += 1;
+                let y = top + 10.0 + f64::from(walls) * 16.0;
+                walls += 1;
                 let room = text::width(label, TICK) + 8.0;
                 let side = if x + room > right { (x - 5.0, HPos::Right) } else { (x + 5.0, HPos::Left) };
-                label_on_white(pen, label, (side.0, y), side.1)?;
+                labels.push((label, (side.0, y), side.1));
             }
             Layer::Cells(cells) => {
                 map_cells(under, panel, place, cells);
@@ -464,6 +519,9 @@ fn draw_panel(
             }
         }
     }
+    for (label, place, side) in labels {
+        label_on_white(pen, label, place, side)?;
+    }
     Ok(())
 }
 
@@ -472,6 +530,9 @@ fn dashed() -> Style {
 }
 
 fn label_on_white(pen: &Pen, label: &str, (x, y): At, side: HPos) -> Result<(), PlotError> {
+    if label.is_empty() {
+        return Ok(());
+    }
     let width = text::width(label, TICK - 1.0);
     let start = if matches!(side, HPos::Right) { x - width } else { x };
     let (from, to) = ((start - 2.0, y - 7.0), (start + width + 2.0, y + 7.0));
@@ -515,7 +576,7 @@ fn axes(pen: &Pen, panel: &Panel, place: &Place, is_map: bool) -> Result<(), Plo
             }
         }
     }
-    pen.rectangle((left, top), (right, bottom), stroke(INK, 1.0))?;
+    pen.frame((left, top), (right, bottom), INK, 1.0)?;
     // The frame is interrupted where the axis jumps from 0 to its start.
     if let Some(gap) = panel.x.scale.gap() {
         let (from, to) = (left + gap.start * across, left + gap.end * across);
@@ -554,7 +615,7 @@ fn series(
     pen: &Pen,
     at: &dyn Fn(f64, f64) -> Option<At>,
     points: &[Datum],
-    (style, intervals, zero_apart): (Style, Intervals, bool),
+    (style, intervals, zero_apart, aside): (Style, Intervals, bool, f64),
     (top, bottom): (f64, f64),
     marks: &mut Vec<Mark>,
 ) -> Result<(), PlotError> {
@@ -582,22 +643,29 @@ fn series(
         if intervals == Intervals::Whisker || stretch.len() == 1 {
             for point in stretch {
                 let Some((low, high)) = point.interval else { continue };
-                let Some((x, _)) = at(point.x, point.y) else { continue };
-                // What is beyond the picture ends at its edge.
+                let Some((x, y)) = at(point.x, point.y) else { continue };
+                // What is beyond the picture ends at its edge; what has no upper end, in an arrow.
                 let low = at(point.x, low).map_or(bottom, |(_, y)| y);
-                let high = at(point.x, high).map_or(top, |(_, y)| y);
-                pen.line(&[(x, low), (x, high)], style.color, 1.4)?;
-                for y in [low, high] {
-                    pen.line(&[(x - 3.0, y), (x + 3.0, y)], style.color, 1.4)?;
+                pen.line(&[(x, low), (x, y)], style.color, 1.4)?;
+                pen.line(&[(x - 3.0, low), (x + 3.0, low)], style.color, 1.4)?;
+                if high == f64::INFINITY {
+                    pen.arrow((x, y), style.color)?;
+                } else {
+                    let high = at(point.x, high).map_or(top, |(_, y)| y);
+                    pen.line(&[(x, y), (x, high)], style.color, 1.4)?;
+                    pen.line(&[(x - 3.0, high), (x + 3.0, high)], style.color, 1.4)?;
                 }
             }
         }
     }
-    for point in points {
+    // Of many points a few have a marker, elsewhere on every line.
+    let every = if points.len() > 30 { points.len() / 7 } else { 1 };
+    let first = (aside.abs() * 2.0) as usize % every;
+    for (number, point) in points.iter().enumerate() {
         let Some((x, y)) = at(point.x, point.y) else { continue };
         if point.censored {
-            pen.arrow((x, y), style.color)?;
-        } else {
+            pen.arrow((x + aside, y), style.color)?;
+        } else if number % every == first || number == 0 && zero_apart {
             pen.marker((x, y), style)?;
         }
         marks.push(Mark { x, y, cell: point.cell, run: point.run, text: point.text.clone() });

@@ -85,7 +85,12 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
             caption,
             alt: format!("{column} from {} to {}.", short(low), short(high)),
             legend: if missing { vec![legend] } else { Vec::new() },
-            bars: vec![ColorBar { label: capitalized(&label(column)), scale, colors: sequential }],
+            bars: vec![ColorBar {
+                label: capitalized(&label(column)),
+                scale: Some(scale),
+                ends: Default::default(),
+                colors: sequential,
+            }],
         },
         panels,
     ))
@@ -115,7 +120,7 @@ fn contour_lines(
     lines: usize,
     level: f64,
 ) -> Result<Vec<Vec<(f64, f64)>>, PlotError> {
-    if columns < 3 || lines < 3 || values.len() > MOST_CONTOURED {
+    if columns < 4 || lines < 4 || values.len() > MOST_CONTOURED {
         return Ok(Vec::new());
     }
     // A missing value would be under every level. Halfway to the next float no value is at the level itself, where the

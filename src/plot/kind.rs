@@ -80,7 +80,7 @@ impl Kind {
         match self {
             Kind::Fraction => many && !sweep.keys.is_empty(),
             Kind::Curves => many && there(output::curves::FILE),
-            Kind::Heatmap => many && sizes(3) >= 2,
+            Kind::Heatmap => sizes(3) >= 2 && (many || sizes(12) < 2),
             Kind::Times => many && rows_of_runs && sweep.keys.iter().any(|key| is_log(&key.numbers)),
             Kind::Losses => rows_of_runs && sweep.total_runs() >= 20,
             Kind::Convergence => !many && sizes(12) >= 2,

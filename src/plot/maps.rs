@@ -281,7 +281,8 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
             legend: vec![patch("not solved", NOTHING)],
             bars: vec![ColorBar {
                 label: "Step at which it is solved".into(),
-                scale,
+                scale: Some(scale.clone()),
+                ends: Default::default(),
                 colors: |place| sequential(1.0 - place),
             }],
         },
@@ -331,15 +332,17 @@ pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, Plot
     let mut bars = Vec::new();
     if !losses.is_empty() {
         bars.push(ColorBar {
-            label: format!("Trained: final loss {} to {}, by rank", low(&losses), high(&losses)),
-            scale: percent_scale(),
+            label: "Trained: rank of the final loss".into(),
+            scale: None,
+            ends: [low(&losses), high(&losses)],
             colors: |place| converged(1.0 - place),
         });
     }
     if !steps.is_empty() {
         bars.push(ColorBar {
-            label: format!("Diverged: at step {} to {}, by rank", low(&steps), high(&steps)),
-            scale: percent_scale(),
+            label: "Diverged: rank of the step at which".into(),
+            scale: None,
+            ends: [low(&steps), high(&steps)],
             colors: |place| diverged(1.0 - place),
         });
     }
@@ -374,13 +377,6 @@ enum Found {
     Converged(f64),
     /// It has none, since this step.
     Diverged(f64),
-}
-
-fn percent_scale() -> Scale {
-    Scale::Slots(Slots {
-        names: vec!["lowest".into(), "median".into(), "highest".into()],
-        values: Vec::new(),
-    })
 }
 
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {

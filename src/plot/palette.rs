@@ -81,7 +81,7 @@ pub fn ordered_style(number: usize, count: usize) -> Style {
 /// white the order stays.
 pub fn sequential(share: f64) -> RGBColor {
     let t = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
-    oklch(0.28 + 0.67 * t, 0.10 + 0.03 * (std::f64::consts::PI * t).sin(), 285.0 - 180.0 * t)
+    oklch(0.28 + 0.67 * t, 0.11, 290.0 - 185.0 * t)
 }
 
 /// Runs that converge: blue, from light to dark.
@@ -103,22 +103,34 @@ pub const PALE_INK: RGBColor = RGBColor(89, 89, 89);
 /// Lines of the grid.
 pub const GRID: RGBColor = RGBColor(228, 228, 228);
 
-/// Lightness 0 to 1, chroma, hue in degrees, as sRGB; what is outside of it is cut off.
+/// Lightness 0 to 1, chroma, hue in degrees, as sRGB; where that has no such colour, the most colourful one of that lightness
+/// and hue.
 fn oklch(lightness: f64, chroma: f64, hue: f64) -> RGBColor {
+    // A few hundred rounds at most: grey is always there.
+    let mut chroma = chroma;
+    let mut linear = linear_rgb(lightness, chroma, hue);
+    while chroma > 1e-3 && linear.iter().any(|x| !(0.0..=1.0).contains(x)) {
+        chroma *= 0.97;
+        linear = linear_rgb(lightness, chroma, hue);
+    }
+    let [r, g, b] = linear.map(|linear| {
+        let x = linear.clamp(0.0, 1.0);
+        let x = if x <= 0.003_130_8 { 12.92 * x } else { 1.055 * x.powf(1.0 / 2.4) - 0.055 };
+        (255.0 * x).round() as u8
+    });
+    RGBColor(r, g, b)
+}
+
+fn linear_rgb(lightness: f64, chroma: f64, hue: f64) -> [f64; 3] {
     let (a, b) = (chroma * hue.to_radians().cos(), chroma * hue.to_radians().sin());
     let l = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
     let m = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
     let s = (lightness - 0.089_484_177_5 * a - 1.291_485_548 * b).powi(3);
-    let channel = |linear: f64| {
-        let x = linear.clamp(0.0, 1.0);
-        let x = if x <= 0.003_130_8 { 12.92 * x } else { 1.055 * x.powf(1.0 / 2.4) - 0.055 };
-        (255.0 * x).round() as u8
-    };
-    RGBColor(
-        channel(4.076_741_662_1 * l - 3.307_711_591_3 * m + 0.230_969_929_2 * s),
-        channel(-1.268_438_004_6 * l + 2.609_757_401_1 * m - 0.341_319_396_5 * s),
-        channel(-0.004_196_086_3 * l - 0.703_418_614_7 * m + 1.707_614_701 * s),
-    )
+    [
+        4.076_741_662_1 * l - 3.307_711_591_3 * m + 0.230_969_929_2 * s,
+        -1.268_438_004_6 * l + 2.609_757_401_1 * m - 0.341_319_396_5 * s,
+        -0.004_196_086_3 * l - 0.703_418_614_7 * m + 1.707_614_701 * s,
+    ]
 }
 
 #[cfg(test)]

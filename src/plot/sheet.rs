@@ -53,8 +53,10 @@ pub enum Symbol {
 pub struct ColorBar {
     /// What the values are.
     pub label: String,
-    /// Which value is where.
-    pub scale: Scale,
+    /// Which value is where; `None` where only the two ends have values.
+    pub scale: Option<Scale>,
+    /// What to write at its ends where there is no scale.
+    pub ends: [String; 2],
     /// Colour by place, 0 to 1.
     pub colors: fn(f64) -> RGBColor,
 }

@@ -38,7 +38,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         );
     };
     let plan = spec::from_resolved(&manifest.spec)?;
-    let rows = runs_to_show(sweep, request)?;
+    let (rows, held) = runs_to_show(sweep, request)?;
     let mut saved = Saved::open(&path)?;
     let mut panels = Vec::new();
     let mut shown = 0;
@@ -82,11 +82,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     };
     let title = format!("{}: how alike hidden units are at the end", sweep.name);
     let mut caption = vec![
-        format!("{}, one of each cell shown.", counted(shown, "run")),
+        format!("{}, one of each cell shown: seed {}.", counted(shown, "run"), sweep.seed.unwrap_or(0)),
         "Similarity of two units: 1 − the largest difference of their activations over the samples of the task, relative to \
          the layer's largest activation (at least 1). 1 is an exact copy."
             .into(),
     ];
+    caption.extend(held);
     let tolerance = plan.resolved["criteria"]["symmetry_tolerance"].as_f64();
     caption.extend(tolerance.map(|t| format!("Units count as copies from {} up.", number(1.0 - t))));
     caption.push("Choose runs with --where seed=N or a key.".into());
@@ -108,7 +109,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         legend: Vec::new(),
         bars: vec![ColorBar {
             label: "Similarity of two units".into(),
-            scale: Scale::Linear { low: 0.0, high: 1.0 },
+            scale: Some(Scale::Linear { low: 0.0, high: 1.0 }),
+            ends: Default::default(),
             colors: sequential,
         }],
         rows,
@@ -122,35 +124,37 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     }])
 }
 
-/// Some cells, along the key across, and what to call them; or the cell of the run that was asked for.
-fn runs_to_show<'a>(sweep: &'a Sweep, request: &Request) -> Result<Vec<(&'a Row, String)>, PlotError> {
-    let called = |row: &Row| {
-        let keys = sweep.keys.iter().zip(&row.values).filter(|(key, _)| key.names.len() > 1);
-        let named: Vec<String> = keys.map(|(key, slot)| said(key, *slot)).collect();
-        if named.is_empty() { format!("cell {}", row.cell) } else { named.join(", ") }
+/// Cells and what to call them, and what all of them have in common.
+type Chosen<'a> = (Vec<(&'a Row, String)>, Option<String>);
+
+/// Some cells, along the key across; or the cell of the run that was asked for.
+fn runs_to_show<'a>(sweep: &'a Sweep, request: &Request) -> Result<Chosen<'a>, PlotError> {
+    let values = |row: &Row, skip: Option<usize>| -> Vec<String> {
+        let keys = sweep.keys.iter().zip(&row.values).enumerate().filter(|(at, _)| Some(*at) != skip);
+        keys.map(|(_, (key, slot))| said(key, *slot)).collect()
     };
     if let (Some(run), Some(manifest)) = (sweep.run, &sweep.manifest) {
         let cell = run / manifest.seeds.max(1);
-        let row = sweep.rows.iter().find(|row| row.cell == cell);
-        let row = row.ok_or_else(|| {
+        let row = sweep.rows.iter().find(|row| row.cell == cell).ok_or_else(|| {
             PlotError::Refused(format!("--where run={run}: it is of cell {cell}, which is not there"))
         })?;
-        return Ok(vec![(row, called(row))]);
+        return Ok((vec![(row, values(row, None).join(", "))], None));
     }
     let across = match &request.x {
         Some(name) => Some(sweep.key("--x", name)?),
         None => by_interest(sweep).first().copied(),
     };
-    let Some(across) = across else {
-        return Ok(sweep.rows.iter().take(1).map(|row| (row, called(row))).collect());
-    };
     // All other keys at their first value.
     let first = &sweep.rows[0];
     let held = |row: &&Row| {
-        row.values.iter().enumerate().all(|(at, slot)| at == across || *slot == first.values[at])
+        let mut others = row.values.iter().enumerate().filter(|(at, _)| Some(*at) != across);
+        others.all(|(at, slot)| *slot == first.values[at])
     };
     let rows: Vec<&Row> = sweep.rows.iter().filter(held).collect();
-    Ok(spread(rows.len(), MOST_RUNS).into_iter().map(|at| (rows[at], called(rows[at]))).collect())
+    let called = |row: &Row| across.map_or_else(String::new, |at| said(&sweep.keys[at], row.values[at]));
+    let shown = spread(rows.len(), MOST_RUNS).into_iter().map(|at| (rows[at], called(rows[at]))).collect();
+    let others = values(first, across).join(", ");
+    Ok((shown, (!others.is_empty()).then(|| format!("All have {others}."))))
 }
 
 /// `activations` of shape `[units][samples]`.

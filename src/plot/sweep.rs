@@ -374,6 +374,8 @@ impl Sweep {
         let word = |key: &str| match self.setting(key)? {
             Json::String(word) => Some(word.clone()),
             Json::Number(n) => n.as_f64().map(number),
+            // Widths.
+            Json::Array(of) => Some(of.iter().map(Json::to_string).collect::<Vec<_>>().join("x")),
             other => Some(other.to_string()),
         };
         let mut parts: Vec<String> = Vec::new();

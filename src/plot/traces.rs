@@ -72,6 +72,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     }
     let x = Axis { scale: Scale::of(steps, true), label: "Training step".into() };
     let tolerance = sweep.setting("criteria.symmetry_tolerance").and_then(Json::as_f64);
+    let known = known_levels(sweep);
     let mut rows = Vec::new();
     for &column in &columns {
         let values: Vec<f64> = found
@@ -90,7 +91,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
                 ("loss", _) => layers
                     .extend(known_levels(sweep).into_iter().map(|(at, label)| Layer::Level { at, label })),
                 ("spread" | "gap", Some(at)) => {
-                    layers.push(Layer::Level { at, label: format!("{}: copies up to here", number(at)) });
+                    layers.push(Layer::Level { at, label: String::new() });
                 }
                 _ => {}
             }
@@ -127,10 +128,17 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     let mut caption = vec![format!("{}, one of each cell.", words::counted(runs, "run"))];
     if columns.contains(&1) {
         caption.push(
-            "Spread: the largest difference of two hidden units' activations; 0 is an exact copy. While it is near 0 the loss \
-             stays on its plateau."
-                .into(),
+            "Spread: the largest difference of two hidden units' activations; 0 is an exact copy.".into(),
         );
+    }
+    if columns.contains(&0) && !known.is_empty() {
+        let list: Vec<&str> = known.iter().map(|(_, label)| label.as_str()).collect();
+        caption.push(format!("Dashed, plateaus of the loss: {}.", list.join("; ")));
+    }
+    if let Some(tolerance) =
+        tolerance.filter(|_| columns.iter().any(|at| ["spread", "gap"].contains(&COLUMNS[*at])))
+    {
+        caption.push(format!("Dashed, up to which units count as copies: {}.", number(tolerance)));
     }
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
