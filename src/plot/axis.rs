@@ -194,7 +194,7 @@ pub fn is_log(values: &[f64]) -> bool {
     }
     positive.sort_by(f64::total_cmp);
     let (low, high) = (positive[0], positive[positive.len() - 1]);
-    let middle = positive[positive.len() / 2];
+    let middle = (positive[(positive.len() - 1) / 2] + positive[positive.len() / 2]) / 2.0;
     // On equal steps the middle value is near the arithmetic mean, on equal ratios near the geometric one.
     high / low >= 8.0 && middle < 0.4 * high
 }

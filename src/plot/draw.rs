@@ -469,7 +469,7 @@ fn draw_panel(
             Layer::Series { points, style, intervals } => {
                 let zero_apart = panel.x.scale.gap().is_some();
                 // Arrows at the same place would hide each other.
-                let aside = (serial - (of_series - 1.0) / 2.0) * 4.5;
+                let aside = (serial - (of_series - 1.0) / 2.0) * 3.0;
                 serial += 1.0;
                 series(pen, &at, points, (*style, *intervals, zero_apart, aside), (top, bottom), marks)?;
             }
@@ -482,16 +482,17 @@ fn draw_panel(
                         (from.0, to.0) = (from.0 - 6.0, to.0 + 6.0);
                     }
                     pen.rectangle((from.0, to.1), (to.0, from.1), color.filled())?;
-                    pen.frame((from.0, to.1), (to.0, from.1), WHITE, 0.5)?;
+                    if from.1 - to.1 > 2.0 {
+                        pen.frame((from.0, to.1), (to.0, from.1), WHITE, 0.4)?;
+                    }
                     let (x, y) = ((from.0 + to.0) / 2.0, to.1);
                     marks.push(Mark { x, y, cell: None, run: None, text: bar.text.clone() });
                 }
             }
-            Layer::Level { at: value, label } => {
+            Layer::Level { at: value } => {
                 let Some(place) = panel.y.scale.position(*value) else { continue };
                 let y = bottom - place * (bottom - top);
                 pen.styled_line(&[(left, y), (right, y)], dashed(), 1.0)?;
-                labels.push((label, (right - 4.0, y - 9.0), HPos::Right));
             }
             Layer::Wall { at: value, label } => {
                 let Some(place) = panel.x.scale.position(*value) else { continue };
@@ -530,14 +531,11 @@ fn dashed() -> Style {
 }
 
 fn label_on_white(pen: &Pen, label: &str, (x, y): At, side: HPos) -> Result<(), PlotError> {
-    if label.is_empty() {
-        return Ok(());
-    }
     let width = text::width(label, TICK - 1.0);
     let start = if matches!(side, HPos::Right) { x - width } else { x };
     let (from, to) = ((start - 2.0, y - 7.0), (start + width + 2.0, y + 7.0));
     let corners = [from, (to.0, from.1), to, (from.0, to.1)];
-    pen.polygon(&corners, WHITE, 0.8)?;
+    pen.polygon(&corners, WHITE, 0.92)?;
     pen.text(label, (x, y), TICK - 1.0, INK, (side, VPos::Center))
 }
 
@@ -622,7 +620,8 @@ fn series(
     // Zero is not joined to the values that have a logarithm, nor anything to a value that is not known.
     let joined = |a: &Datum, b: &Datum| {
         let known = at(a.x, a.y).is_some() && at(b.x, b.y).is_some();
-        known && !(zero_apart && a.x == 0.0) && !a.censored && !b.censored
+        let apart = a.censored || b.censored || (zero_apart && a.x == 0.0);
+        known && !apart
     };
     for stretch in points.chunk_by(joined) {
         if intervals == Intervals::Band {

@@ -207,16 +207,16 @@ pub fn known_levels(sweep: &Sweep) -> Vec<(f64, String)> {
     if !is("task.dataset", "xor") {
         return Vec::new();
     }
-    let targets = match () {
-        () if is("task.targets", "01") => 1.0,
+    let targets: u32 = match () {
+        () if is("task.targets", "01") => 1,
         // Twice as far apart: errors are twice as large.
-        () if is("task.targets", "pm1") => 4.0,
+        () if is("task.targets", "pm1") => 4,
         () => return Vec::new(),
     };
     let loss = match () {
-        () if is("train.loss", "mse") => 1.0,
+        () if is("train.loss", "mse") => 1,
         // Half of the sum over four samples.
-        () if is("train.loss", "half-sse") => 2.0,
+        () if is("train.loss", "half-sse") => 2,
         () => return Vec::new(),
     };
     let hidden = sweep.setting("net.hidden");
@@ -226,13 +226,59 @@ pub fn known_levels(sweep: &Sweep) -> Vec<(f64, String)> {
         other => other.as_u64() == Some(2),
     });
     let unit = targets * loss;
-    let fraction = |parts: f64| number(unit / parts);
-    let mut levels = vec![
-        (unit / 4.0, format!("{}: every output in the middle", fraction(4.0))),
-        (unit / 6.0, format!("{}: floor of units that are all alike", fraction(6.0))),
-    ];
+    let mut levels = vec![(4, "every output in the middle"), (6, "floor of units that are all alike")];
     if two {
-        levels.push((unit / 8.0, format!("{}: two units, stuck half-way", fraction(8.0))));
+        levels.push((8, "two units, stuck half-way"));
     }
-    levels
+    let level = |(parts, what): (u32, &str)| {
+        (f64::from(unit) / f64::from(parts), format!("{}: {what}", ratio(unit, parts)))
+    };
+    levels.into_iter().map(level).collect()
+}
+
+/// `1/6`, in lowest terms.
+fn ratio(above: u32, below: u32) -> String {
+    let common = (1..=above.min(below))
+        .rev()
+        .find(|n| above.is_multiple_of(*n) && below.is_multiple_of(*n))
+        .unwrap_or(1);
+    match below / common {
+        1 => (above / common).to_string(),
+        below => format!("{}/{below}", above / common),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_fractions() {
+        assert_eq!(
+            [(1, 6), (2, 6), (4, 4), (8, 6), (2, 8)].map(|(a, b)| ratio(a, b)),
+            ["1/6", "1/3", "1", "4/3", "1/4"]
+        );
+    }
+
+    #[test]
+    fn every_loss_has_a_bin() {
+        let edges = edges(1e-7, 0.25);
+        assert_eq!(edges.len(), BINS + 1);
+        assert!(edges[0] <= 1e-7 * 1.000001 && edges[BINS] >= 0.25 * 0.999999);
+        assert!(edges.windows(2).all(|pair| pair[0] < pair[1]));
+        let one = super::edges(0.25, 0.25);
+        assert!(one[0] < 0.25 && one[BINS] > 0.25);
+    }
+
+    #[test]
+    fn solved_runs_stand_under_the_others() {
+        let counts = Counts { zero: [1, 0], bins: [(3, [2, 5])].into() };
+        let layers = counts.layers(&edges(1e-3, 1.0));
+        let [Layer::Bars { bars: solved, .. }, Layer::Bars { bars: not, .. }] = &layers[..] else {
+            panic!("two layers")
+        };
+        assert_eq!(solved.iter().map(|bar| bar.y).collect::<Vec<_>>(), [(0.0, 1.0), (0.0, 2.0)]);
+        assert_eq!(not.iter().map(|bar| bar.y).collect::<Vec<_>>(), [(2.0, 7.0)]);
+        assert_eq!(counts.most(), 7);
+    }
 }

@@ -340,7 +340,7 @@ pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, Plot
     }
     if !steps.is_empty() {
         bars.push(ColorBar {
-            label: "Diverged: rank of the step at which".into(),
+            label: "Diverged: rank of the step".into(),
             scale: None,
             ends: [low(&steps), high(&steps)],
             colors: |place| diverged(1.0 - place),

@@ -121,12 +121,10 @@ pub enum Layer {
         /// Of all of them.
         color: RGBColor,
     },
-    /// A line across at a value of y.
+    /// A line across at a value of y; the caption says what it is, since lines of data cross all places for a label.
     Level {
         /// The value.
         at: f64,
-        /// What it is.
-        label: String,
     },
     /// A line up at a value of x.
     Wall {

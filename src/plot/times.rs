@@ -113,6 +113,11 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
                 .into(),
         );
     }
+    let open = |point: &Datum| point.interval.is_some_and(|(_, high)| high == f64::INFINITY);
+    let all = rows.iter().flatten().flat_map(|panel| &panel.layers);
+    if all.into_iter().any(|layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(open))) {
+        caption.push("Arrow out of a point: its interval has no upper end.".into());
+    }
     if events.contains(&0) {
         caption.push("Time to break: of runs that start symmetric only.".into());
     }

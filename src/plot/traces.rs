@@ -88,10 +88,9 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         let panel = |(title, lines): &(String, Vec<super::roles::Line>)| {
             let mut layers = Vec::new();
             match (COLUMNS[column], tolerance) {
-                ("loss", _) => layers
-                    .extend(known_levels(sweep).into_iter().map(|(at, label)| Layer::Level { at, label })),
+                ("loss", _) => layers.extend(known.iter().map(|(at, _)| Layer::Level { at: *at })),
                 ("spread" | "gap", Some(at)) => {
-                    layers.push(Layer::Level { at, label: String::new() });
+                    layers.push(Layer::Level { at });
                 }
                 _ => {}
             }
