@@ -358,7 +358,7 @@ fn flags_and_subcommands_say_what_they_expect() {
         ("run xor-scale --threads 0", "expected a whole number from 1 to 1024"),
         ("run xor-scale --threads 100000", "expected a whole number from 1 to 1024"),
         ("run xor-scale --seeds -1", "expected a whole number"),
-        ("plot", "plot is not supported yet"),
+        ("plto results", "did you mean plot?"),
         ("rnu xor-scale", "did you mean run?"),
     ] {
         symbreak(&place, words).assert().code(2).stderr(contains(expected));

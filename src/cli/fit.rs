@@ -241,6 +241,7 @@ mod tests {
         solve_step: None,
         break_step: None,
         diverge_step: None,
+        loss_final: Some(0.25),
         gradient_norm_final: Some(1e-3),
         steps: 100,
     };

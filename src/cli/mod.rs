@@ -21,6 +21,7 @@ pub mod fit;
 pub mod inspect;
 pub mod interrupt;
 pub mod merge;
+pub mod plot;
 pub mod presets;
 pub mod progress;
 pub mod run;
@@ -68,6 +69,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Fit scaling laws to a finished sweep: how the time to solve and to break goes with a scale
     Fit(fit::FitArgs),
+    /// Draw the pictures of a sweep: fractions, maps, curves, times, losses
+    Plot(plot::PlotArgs),
     /// Put the shards of a sweep together: the same files as those of the whole sweep, to the byte
     Merge(merge::MergeArgs),
     /// Submit a sweep to a Slurm cluster as a job array, one task a shard, and tell how it stands
@@ -77,7 +80,7 @@ enum Command {
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 2] = ["plot", "report"];
+const NOT_YET: [&str; 1] = ["report"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -85,8 +88,9 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands =
-        ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "merge", "slurm"];
+    let commands = [
+        "run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "plot", "merge", "slurm",
+    ];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -106,6 +110,7 @@ impl Cli {
             Command::Claims(args) => claims::run(&args),
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
+            Command::Plot(args) => plot::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Slurm(args) => slurm::run(&args),
             Command::Other(words) => Err(no_such(&words)),

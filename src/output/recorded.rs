@@ -26,13 +26,15 @@ pub struct Recorded {
     /// First step at which it had diverged.
     pub diverge_step: Option<u32>,
     /// At the end; `None` if it diverged.
+    pub loss_final: Option<f64>,
+    /// At the end; `None` if it diverged.
     pub gradient_norm_final: Option<f64>,
     /// Updates applied.
     pub steps: u32,
 }
 
 /// The columns that these are of.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "cell",
     "seed",
     "outcome",
@@ -41,6 +43,7 @@ const COLUMNS: [&str; 10] = [
     "solve_step",
     "break_step",
     "diverge_step",
+    "loss_final",
     "gradient_norm_final",
     "steps",
 ];
@@ -50,10 +53,20 @@ const COLUMNS: [&str; 10] = [
 /// # Errors
 /// When there is neither, or it is not what this program writes; the text names the line.
 pub fn read(directory: &Path) -> Result<Vec<Recorded>, OutputError> {
+    let mut all = Vec::new();
+    each(directory, |run| all.push(run))?;
+    Ok(all)
+}
+
+/// The same row by row, for what need not have all of them in memory.
+///
+/// # Errors
+/// Those of [`read`]; rows before the one that is wrong have been given.
+pub fn each(directory: &Path, then: impl FnMut(Recorded)) -> Result<(), OutputError> {
     let (text, typed) = (directory.join(runs::FILE), directory.join(parquet::FILE));
     match (text.exists(), typed.exists()) {
-        (true, _) => read_csv(text),
-        (false, true) => read_parquet(typed),
+        (true, _) => read_csv(text, then),
+        (false, true) => read_parquet(typed, then),
         (false, false) => Err(OutputError::Refused(format!(
             "{} is not there, nor is {}; run the sweep with --runs csv, which is the default, or --runs parquet",
             text.display(),
@@ -62,7 +75,7 @@ pub fn read(directory: &Path) -> Result<Vec<Recorded>, OutputError> {
     }
 }
 
-fn read_csv(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
+fn read_csv(path: PathBuf, mut then: impl FnMut(Recorded)) -> Result<(), OutputError> {
     let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
     let file = std::fs::File::open(&path).map_err(failed("read", &path))?;
     let mut reader = csv::Reader::from_reader(std::io::BufReader::with_capacity(1 << 20, file));
@@ -72,11 +85,10 @@ fn read_csv(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
             .position(|column| column == name)
             .ok_or_else(|| damaged(format!("it has no column {name}")))
     };
-    let mut at = [0; 10];
+    let mut at = [0; COLUMNS.len()];
     for (place, name) in at.iter_mut().zip(COLUMNS) {
         *place = column(name)?;
     }
-    let mut all = Vec::new();
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| damaged(error.to_string()))? {
         let row = row(&at.map(|at| record.get(at).unwrap_or_default()));
@@ -85,17 +97,17 @@ fn read_csv(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
             let found = record.get(at[column]).unwrap_or_default();
             damaged(format!("line {line}: {} cannot be \"{found}\"", COLUMNS[column]))
         })?;
-        all.push(row);
+        then(row);
     }
-    Ok(all)
+    Ok(())
 }
 
 /// A row from its fields; else the number of the field that is wrong.
-fn row(fields: &[&str; 10]) -> Result<Recorded, usize> {
-    fn whole<T: std::str::FromStr>(fields: &[&str; 10], at: usize) -> Result<T, usize> {
+fn row(fields: &[&str; COLUMNS.len()]) -> Result<Recorded, usize> {
+    fn whole<T: std::str::FromStr>(fields: &[&str; COLUMNS.len()], at: usize) -> Result<T, usize> {
         fields[at].parse().map_err(|_| at)
     }
-    fn maybe<T: std::str::FromStr>(fields: &[&str; 10], at: usize) -> Result<Option<T>, usize> {
+    fn maybe<T: std::str::FromStr>(fields: &[&str; COLUMNS.len()], at: usize) -> Result<Option<T>, usize> {
         if fields[at].is_empty() { Ok(None) } else { whole(fields, at).map(Some) }
     }
     let symmetry = |at: usize| Symmetry::from_word(fields[at]).ok_or(at);
@@ -108,12 +120,13 @@ fn row(fields: &[&str; 10]) -> Result<Recorded, usize> {
         solve_step: maybe(fields, 5)?,
         break_step: maybe(fields, 6)?,
         diverge_step: maybe(fields, 7)?,
-        gradient_norm_final: maybe(fields, 8)?,
-        steps: whole(fields, 9)?,
+        loss_final: maybe(fields, 8)?,
+        gradient_norm_final: maybe(fields, 9)?,
+        steps: whole(fields, 10)?,
     })
 }
 
-fn read_parquet(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
+fn read_parquet(path: PathBuf, mut then: impl FnMut(Recorded)) -> Result<(), OutputError> {
     let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
     let groups = parquet::read(&path)?;
     let mut at = [0; COLUMNS.len()];
@@ -124,24 +137,28 @@ fn read_parquet(path: PathBuf) -> Result<Vec<Recorded>, OutputError> {
             .position(|column| *column == name)
             .ok_or_else(|| damaged(format!("it has no column {name}")))?;
     }
-    let mut all = Vec::new();
+    let mut before = 0;
     for group in groups {
         let group = group?;
-        let before = all.len();
-        all.extend(rows(&at.map(|at| &group.columns()[at])));
-        if all.len() - before != group.rows() {
-            return Err(damaged(format!("row {} is not what this program writes", all.len())));
+        let mut count = 0;
+        rows(&at.map(|at| &group.columns()[at])).for_each(|run| {
+            count += 1;
+            then(run);
+        });
+        if count != group.rows() {
+            return Err(damaged(format!("row {} is not what this program writes", before + count)));
         }
+        before += count;
     }
-    Ok(all)
+    Ok(())
 }
 
 /// The rows of [`COLUMNS`], up to the first that is not as it must be.
 fn rows(columns: &[&Column; COLUMNS.len()]) -> impl Iterator<Item = Recorded> {
     let [mut cell, mut seed, mut solve, mut breaks, mut diverge, mut steps] =
-        [0, 1, 5, 6, 7, 9].map(|at| columns[at].wholes());
+        [0, 1, 5, 6, 7, 10].map(|at| columns[at].wholes());
     let [mut outcome, mut initial, mut last] = [2, 3, 4].map(|at| columns[at].words());
-    let mut norm = columns[8].floats();
+    let [mut loss, mut norm] = [8, 9].map(|at| columns[at].floats());
     std::iter::from_fn(move || {
         let step = |from: Option<Option<u64>>| from.map(|step| step.map(|step| step as u32));
         Some(Recorded {
@@ -156,6 +173,7 @@ fn rows(columns: &[&Column; COLUMNS.len()]) -> impl Iterator<Item = Recorded> {
             solve_step: step(solve.next())?,
             break_step: step(breaks.next())?,
             diverge_step: step(diverge.next())?,
+            loss_final: loss.next()?,
             gradient_norm_final: norm.next()?,
             steps: steps.next()?? as u32,
         })
@@ -167,7 +185,7 @@ mod tests {
     use super::*;
 
     const HEAD: &str = "run,cell,seed,init.scale,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,\
-                        gradient_norm_final,steps\n";
+                        loss_final,gradient_norm_final,steps\n";
 
     fn written(text: &str) -> Result<Vec<Recorded>, String> {
         let place = tempfile::tempdir().unwrap();
@@ -178,7 +196,7 @@ mod tests {
     #[test]
     fn rows_come_back_whatever_is_swept_and_empty_fields_are_none() {
         let rows = written(&format!(
-            "{HEAD}0,0,0,\"8,8\",solved,symmetric,broken,12,8,,1e-3,100\n1,0,1,\"8,8\",diverged,none,,,,5,,5\n"
+            "{HEAD}0,0,0,\"8,8\",solved,symmetric,broken,12,8,,0.5,1e-3,100\n1,0,1,\"8,8\",diverged,none,,,,5,,,5\n"
         ));
         let [solved, diverged] = rows.unwrap()[..] else { panic!("two rows") };
         assert_eq!(
@@ -192,7 +210,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
-        let bad = written(&format!("{HEAD}0,0,0,1.0,solved,symmetric,broken,12,8,,1e-3,many\n")).unwrap_err();
+        let bad =
+            written(&format!("{HEAD}0,0,0,1.0,solved,symmetric,broken,12,8,,,1e-3,many\n")).unwrap_err();
         assert!(bad.ends_with("runs.csv: line 2: steps cannot be \"many\""), "{bad}");
         let bad = written("run,cell\n0,0\n").unwrap_err();
         assert!(bad.ends_with("it has no column seed"), "{bad}");

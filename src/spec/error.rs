@@ -147,7 +147,7 @@ const SYNONYMS: &[(&str, &str)] = &[
 ];
 
 /// The candidate that `given` was most likely meant to be, if one is near enough to be worth a guess.
-pub(super) fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A long text is no typing mistake, and the distance takes quadratic time.
     if given.len() > 60 {
         return None;
@@ -163,7 +163,7 @@ pub(super) fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a 
 }
 
 /// `; did you mean X?`, or nothing.
-pub(super) fn suggestion(nearest: Option<&str>) -> String {
+pub(crate) fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 

@@ -40,7 +40,8 @@ pub use resolved::from_resolved;
 pub use shard::Shard;
 
 use document::Given;
-use error::{escaped, nearest, printable, suggestion};
+use error::{escaped, printable};
+pub(crate) use error::{nearest, suggestion};
 
 /// What the command line changes in a spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +89,12 @@ pub fn parse(text: &str, file: &str, overrides: &Overrides) -> Result<(Plan, Vec
     given.apply(overrides)?;
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
     build::plan(given, stem)
+}
+
+/// The dotted names of all keys that cells may differ in.
+#[cfg(test)]
+pub(crate) fn sweepable_keys() -> impl Iterator<Item = &'static str> {
+    key::KEYS.iter().filter(|key| key.sweepable).map(|key| key.name)
 }
 
 #[cfg(test)]

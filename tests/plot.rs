@@ -1,0 +1,407 @@
+//! Pictures of result directories: what is in them, what they refuse, and that no file makes the program panic.
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod made_up;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use made_up::{all_files, engine, mixed_plan, shard_into, sweep_into};
+use predicates::str::contains;
+use resvg::tiny_skia::Pixmap;
+use symbreak::output::merge::{Allowed, merge};
+use symbreak::plot::png::png;
+use symbreak::plot::{Figure, Kind, Request, figures};
+use symbreak::spec::Shard;
+use tempfile::{TempDir, tempdir};
+
+fn symbreak(arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("symbreak").unwrap();
+    command.args(arguments);
+    command
+}
+
+/// A sweep of the real engine, small enough to take no time.
+fn swept(arguments: &[&str]) -> (TempDir, PathBuf) {
+    let place = tempdir().unwrap();
+    let directory = place.path().join("sweep");
+    let fixed = ["--backend", "cpu", "--threads", "1", "--quiet", "--out", directory.to_str().unwrap()];
+    symbreak(&["run"]).args(arguments).args(fixed).assert().success();
+    (place, directory)
+}
+
+fn xor(more: &[&str]) -> (TempDir, PathBuf) {
+    let small =
+        ["xor-scale", "--seeds", "20", "--set", "train.steps=300", "--sweep", "init.scale=0,log:0.1:10:5"];
+    swept(&[&small[..], more].concat())
+}
+
+fn of(kinds: &[Kind]) -> Request {
+    Request { kinds: kinds.to_vec(), ..Request::default() }
+}
+
+fn named<'a>(figures: &'a [Figure], name: &str) -> &'a Figure {
+    figures.iter().find(|figure| figure.name == name).unwrap_or_else(|| panic!("{name}"))
+}
+
+/// Every figure is well-formed, its marks are inside, and its picture is neither blank nor the same at another width.
+fn check(figure: &Figure) {
+    let Figure { name, width, height, marks, .. } = figure;
+    for mark in marks {
+        let inside =
+            (0.0..=f64::from(*width)).contains(&mark.x) && (0.0..=f64::from(*height)).contains(&mark.y);
+        assert!(inside && !mark.text.is_empty(), "{name}: {mark:?}");
+    }
+    for text in [&figure.title, &figure.caption, &figure.alt] {
+        assert!(!text.is_empty() && !text.contains("NaN"), "{name}: {text}");
+    }
+    let pixels = Pixmap::decode_png(&png(figure, 480).unwrap()).unwrap();
+    assert_eq!(pixels.width(), 480);
+    let mut colors: Vec<[u8; 3]> = pixels.pixels().iter().map(|p| [p.red(), p.green(), p.blue()]).collect();
+    colors.sort_unstable();
+    colors.dedup();
+    assert!(colors.len() > 20, "{name} is nearly blank");
+}
+
+#[test]
+fn every_kind_is_drawn_of_a_sweep_that_has_it() {
+    let (_place, directory) = xor(&["--trace", "1", "--save-params"]);
+    let drawn = figures(&directory, &Request::default()).unwrap();
+    let names: Vec<&str> = drawn.iter().map(|figure| figure.name.as_str()).collect();
+    assert_eq!(names, ["fraction", "curves", "times", "losses", "traces", "similarity"]);
+    drawn.iter().for_each(check);
+    let fraction = named(&drawn, "fraction");
+    assert!(fraction.svg.contains("Perturbation scale (init.scale)"));
+    assert!(fraction.caption.contains("240 runs in 12 cells (20 each)"), "{}", fraction.caption);
+    // 2 panels of 12 cells.
+    assert_eq!(fraction.marks.len(), 24);
+    assert!(named(&drawn, "losses").svg.contains("1/6: floor"));
+
+    let slice = [
+        "kolen-pollack-slice-2",
+        "--sweep",
+        "init.value.5=lin:-8:8:17",
+        "--sweep",
+        "init.value.7=lin:-8:8:17",
+    ];
+    let (_place, slice) = swept(&slice);
+    let drawn = figures(&slice, &Request::default()).unwrap();
+    named(&drawn, "convergence");
+    // Nothing diverges there.
+    assert!(drawn.iter().all(|figure| figure.name != "trainability"));
+    drawn.iter().for_each(check);
+
+    let rates = ["train.lr_hidden=log:0.1:1000:12", "train.lr_output=log:0.01:10:12"];
+    let fractal = ["fractal", "--set", "train.steps=60", "--sweep", rates[0], "--sweep", rates[1]];
+    let (_place, fractal) = swept(&fractal);
+    let drawn = figures(&fractal, &Request::default()).unwrap();
+    assert!(named(&drawn, "trainability").caption.contains("trained without diverging"));
+    drawn.iter().for_each(check);
+
+    let map = ["xor-scale", "--seeds", "5", "--set", "train.steps=300", "--set", "net.activation=tanh"];
+    let map =
+        [&map[..], &["--sweep", "init.scale=0,log:0.1:10:5", "--sweep", "train.lr=log:0.1:10:5"]].concat();
+    let (_place, map) = swept(&map);
+    let drawn = figures(&map, &of(&[Kind::Heatmap])).unwrap();
+    drawn.iter().for_each(check);
+    assert!(named(&drawn, "heatmap-fraction_solved").svg.contains("Learning rate (train.lr)"));
+}
+
+#[test]
+fn other_numbers_make_another_picture() {
+    let (_place, directory) = xor(&[]);
+    let before = figures(&directory, &Request::default()).unwrap();
+    let change = |name: &str, from: &str, to: &str| {
+        let path = directory.join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{name} has no {from}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let after = figures(&directory, &Request::default()).unwrap();
+        fs::write(&path, text).unwrap();
+        let differ = |(a, b): &(&Figure, &Figure)| a.svg != b.svg;
+        before.iter().zip(&after).filter(differ).map(|(a, _)| a.name.clone()).collect::<Vec<_>>()
+    };
+    let cells = fs::read_to_string(directory.join("cells.csv")).unwrap();
+    let row = cells.lines().nth(3).unwrap();
+    // fraction_solved of one cell.
+    let mut fields: Vec<&str> = row.split(',').collect();
+    let at = cells.lines().next().unwrap().split(',').position(|column| column == "fraction_solved").unwrap();
+    fields[at] = if fields[at] == "0.5" { "0.25" } else { "0.5" };
+    assert_eq!(change("cells.csv", row, &fields.join(",")), ["fraction"]);
+    let runs = fs::read_to_string(directory.join("runs.csv")).unwrap();
+    let solved = runs.lines().find(|line| line.contains(",solved,")).unwrap();
+    assert_eq!(change("runs.csv", solved, &solved.replace(",solved,", ",stuck,")), ["losses"]);
+}
+
+#[test]
+fn the_manifest_is_not_needed() {
+    let (_place, directory) = xor(&[]);
+    fs::remove_file(directory.join("manifest.json")).unwrap();
+    let drawn = figures(&directory, &Request::default()).unwrap();
+    assert!(drawn.len() >= 4);
+    drawn.iter().for_each(check);
+    assert!(drawn[0].title.starts_with("sweep: "), "{}", drawn[0].title);
+}
+
+#[test]
+fn runs_in_parquet_make_the_same_pictures() {
+    let (_place, text) = xor(&[]);
+    let (_other, typed) = xor(&["--runs", "parquet"]);
+    assert_eq!(figures(&text, &Request::default()).unwrap(), figures(&typed, &Request::default()).unwrap());
+}
+
+#[test]
+fn shards_put_together_make_the_same_pictures() {
+    let place = tempdir().unwrap();
+    let (plan, options) = (mixed_plan(), all_files());
+    let whole = place.path().join("whole");
+    sweep_into(&whole, &plan, &mut engine(1000), options, false).unwrap();
+    let shards: Vec<PathBuf> = (1..=3)
+        .map(|index| {
+            let directory = place.path().join(format!("{index}"));
+            shard_into(&directory, &plan, &mut engine(5), options, Shard { index, of: 3 }).unwrap();
+            directory
+        })
+        .collect();
+    let merged = place.path().join("merged");
+    merge(&shards, &merged, Allowed::default()).unwrap();
+    let all = of(&[Kind::Fraction, Kind::Curves, Kind::Losses, Kind::Traces]);
+    let pictures = figures(&whole, &all).unwrap();
+    assert_eq!(pictures, figures(&merged, &all).unwrap());
+    pictures.iter().for_each(check);
+}
+
+#[test]
+fn files_are_named_and_disturb_nothing() {
+    let (_place, directory) = xor(&[]);
+    let place = directory.to_str().unwrap();
+    let printed = symbreak(&["plot", place, "--kind", "fraction", "--kind", "losses"]).assert().success();
+    let printed = String::from_utf8(printed.get_output().stdout.clone()).unwrap();
+    let files: Vec<&Path> = printed.lines().map(Path::new).collect();
+    assert_eq!(files.len(), 4);
+    for (file, name) in files.iter().zip(["fraction.svg", "fraction.png", "losses.svg", "losses.png"]) {
+        assert_eq!(*file, directory.join("plots").join(name));
+        assert!(file.is_file());
+    }
+    // A finished sweep with pictures is still shown, not refused.
+    let again =
+        ["xor-scale", "--seeds", "20", "--set", "train.steps=300", "--sweep", "init.scale=0,log:0.1:10:5"];
+    let fixed = ["--backend", "cpu", "--quiet", "--out", place];
+    symbreak(&["run"]).args(again).args(fixed).assert().success().stdout(contains("results in"));
+    let elsewhere = directory.join("else");
+    let out = ["--out", elsewhere.to_str().unwrap(), "--format", "svg"];
+    symbreak(&["plot", place, "--kind", "fraction"]).args(out).assert().success();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+    assert_eq!(fs::read(elsewhere.join("fraction.svg")).unwrap(), fs::read(files[0]).unwrap());
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_is() {
+    let (_place, directory) = xor(&[]);
+    let place = directory.to_str().unwrap();
+    let empty = directory.join("plots");
+    fs::create_dir(&empty).unwrap();
+    for (arguments, said) in [
+        (&[empty.to_str().unwrap()][..], "has no cells.csv; expected the result directory of a sweep"),
+        (
+            &[place, "--x", "init.scal"],
+            "--x init.scal: the sweep has no such key; it sweeps net.activation, init.scale; did you mean init.scale?",
+        ),
+        (&[place, "--y", "fraction_solvd"], "did you mean fraction_solved?"),
+        (&[place, "--color", "net.activaton"], "did you mean net.activation?"),
+        (
+            &[place, "--where", "net.activation=tahn"],
+            "no cell has that value; there are logistic, tanh; did you mean tanh?",
+        ),
+        (&[place, "--where", "init.scale=0.3"], "the nearest is 0.3162277660168"),
+        (&[place, "--where", "init.scale"], "expected KEY=VALUE"),
+        (&[place, "--where", "seed=x"], "expected a whole number"),
+        (&[place, "--kind", "heat"], "possible values: fraction, heatmap"),
+        (&[place, "--kind", "traces"], "traces.csv is not there; run the sweep with --trace 1"),
+        (&[place, "--kind", "similarity"], "run the sweep with --save-params"),
+        (
+            &[place, "--kind", "heatmap", "--x", "init.scale", "--y", "init.scale"],
+            "--x and --y are both init.scale",
+        ),
+        (
+            &[place, "--kind", "heatmap", "--color", "accuracy_test_mean"],
+            "no cell has a value of accuracy_test_mean",
+        ),
+        (&[place, "--kind", "fraction", "--y", "accuracy_test_mean"], "no cell has a value there"),
+        (
+            &[place, "--kind", "curves", "--y", "loss_final_median"],
+            "curves.csv has symmetric, partial, broken, solved, diverged",
+        ),
+        (
+            &[place, "--kind", "fraction", "--where", "seed=1"],
+            "--where seed and run are for traces and similarity",
+        ),
+        (&[place, "--format", "jpg"], "possible values: svg, png"),
+        (&[place, "--width", "9"], "9 is not in 100..=8192"),
+    ] {
+        let failed = symbreak(&["plot"]).args(arguments).assert().code(2).stderr(contains(said));
+        assert!(failed.get_output().stdout.is_empty());
+    }
+    fs::remove_file(directory.join("runs.csv")).unwrap();
+    symbreak(&["plot", place, "--kind", "losses"]).assert().code(2).stderr(contains("--runs csv"));
+    let blocked = directory.join("cells.csv/plots");
+    let out = ["--out", blocked.to_str().unwrap()];
+    symbreak(&["plot", place, "--kind", "fraction"]).args(out).assert().code(1).stderr(contains("--out DIR"));
+}
+
+/// The files that others could have written, or that a sweep of odd numbers leaves.
+#[test]
+fn no_file_makes_it_panic() {
+    let head = "cell,a.x,a.y,runs,solved,stuck,diverged,broken,partial,symmetric,started_symmetric,escaped,fraction_solved,\
+                fraction_solved_low,fraction_solved_high,fraction_broken,fraction_broken_low,fraction_broken_high,\
+                solve_step_median,accuracy_test_mean,loss_final_median\n";
+    let row = |cell: u32, x: &str, y: &str, figures: &str| format!("{cell},{x},{y},{figures}\n");
+    let nothing = "0,,,,,,,,,,,,,,,,,";
+    let full = "3,1,1,1,3,0,0,3,3,0.33,0.1,0.9,1,0.2,1,17,,0.25";
+    let grid = |figures: &str| -> String {
+        (0..16).map(|cell| row(cell, &(cell / 4).to_string(), &format!("1e{}", cell % 4), figures)).collect()
+    };
+    let tables = [
+        String::new(),
+        head.to_string(),
+        head.to_string() + &row(0, "1", "2", full),
+        head.to_string() + &row(0, "1", "2", nothing),
+        head.to_string() + &grid(nothing),
+        head.to_string() + &grid(full),
+        head.to_string() + &grid("3,3,0,0,3,0,0,3,3,1,1,1,1,1,1,0,0,0"),
+        head.to_string() + &grid("3,0,3,0,0,0,3,3,0,0,0,0,0,0,0,,,1e308"),
+        head.to_string() + &grid("3,NaN,NaN,NaN,NaN,NaN,NaN,3,0,NaN,NaN,NaN,NaN,NaN,NaN,NaN,NaN,inf"),
+        head.to_string() + &grid("3,1,1,1,-1,-1,-1,3,0,-5,9,-9,1e308,-1e308,1e308,-1e308,-3,-1e308"),
+        head.to_string() + &row(0, "<&\"'>", "ünïcode 𝔘", full) + &row(1, "", "é", full),
+        head.to_string() + &row(0, "1e308", "-1e308", full) + &row(1, "-1e308", "1e308", full),
+        head.to_string()
+            + &row(0, "5e-324", "0", full)
+            + &row(1, "1e308", "5e-324", full)
+            + &row(2, "0", "1", full),
+        head.to_string() + "0,1\n",
+        head.to_string() + &row(0, "1", "2", "three,1"),
+        head.replace("runs", "ruins"),
+        "\u{feff}cell,runs\n0,5\n".into(),
+        "cell,runs\n0,5\n".into(),
+        "\0\0\0".into(),
+        format!(
+            "{}{}",
+            head,
+            row(0, &"long".repeat(500), "2", full) + &row(1, &"words ".repeat(200), "3", full)
+        ),
+    ];
+    let run_head = "run,cell,seed,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,loss_final,\
+                    gradient_norm_final,steps\n";
+    let runs = [
+        String::new(),
+        run_head.to_string(),
+        run_head.to_string()
+            + "0,0,0,solved,symmetric,broken,3,2,,0.25,0.1,10\n0,1,0,diverged,symmetric,,,,4,,,4\n",
+        run_head.to_string()
+            + "0,0,0,stuck,symmetric,broken,0,0,,NaN,0.1,0\n0,1,0,stuck,none,none,,,,inf,,0\n",
+        run_head.to_string()
+            + "0,0,0,stuck,symmetric,symmetric,,,,0.0,0.1,7\n0,99,0,stuck,none,none,,,,-1,,0\n",
+    ];
+    let curves = "cell,step,runs,symmetric,partial,broken,solved,diverged\n0,0,3,0,0,3,0,0\n0,1,0,0,0,0,0,0\n1,NaN,,,,,,\n";
+    let traces = "run,cell,seed,step,loss,spread,gap,distinct_units,gradient_norm\n0,0,0,0,NaN,,,,\n0,0,0,5,1e300,0,,,0\n";
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("curves.csv"), curves).unwrap();
+    fs::write(place.path().join("traces.csv"), traces).unwrap();
+    let mut drawn = 0;
+    for (number, cells) in tables.iter().enumerate() {
+        fs::write(place.path().join("cells.csv"), cells).unwrap();
+        for runs in &runs {
+            fs::write(place.path().join("runs.csv"), runs).unwrap();
+            for kind in Kind::ALL {
+                for color in [None, Some("loss_final_median".to_string())] {
+                    let request = Request { color, ..of(&[*kind]) };
+                    match figures(place.path(), &request) {
+                        Ok(figures) => {
+                            figures.iter().for_each(check);
+                            drawn += figures.len();
+                        }
+                        Err(error) => assert!(!error.to_string().is_empty(), "{number} {kind}"),
+                    }
+                }
+            }
+            let _ = figures(place.path(), &Request::default());
+        }
+    }
+    assert!(drawn > 100, "{drawn}");
+}
+
+/// Runs that were not watched for long enough pull the median up, and fewer than half of them is an arrow.
+#[test]
+fn censored_runs_count() {
+    let (_place, directory) = xor(&[]);
+    let of_times = |steps: &str| {
+        let request =
+            Request { filters: vec![("net.activation".into(), "tanh".into())], ..of(&[Kind::Times]) };
+        let figure = figures(&directory, &request).unwrap().remove(0);
+        let texts: Vec<String> = figure
+            .marks
+            .into_iter()
+            .map(|mark| mark.text)
+            .filter(|text| text.contains("time to solve"))
+            .collect();
+        (texts.iter().filter(|text| text.contains(steps)).count(), figure.caption)
+    };
+    let (over, caption) = of_times("over 300");
+    assert!(over > 0 && caption.contains("Arrow: fewer than half"), "{over} {caption}");
+    let runs = fs::read_to_string(directory.join("runs.csv")).unwrap();
+    let head: Vec<&str> = runs.lines().next().unwrap().split(',').collect();
+    let solve = head.iter().position(|column| *column == "solve_step").unwrap();
+    let solved = runs.lines().enumerate().map(|(line, text)| {
+        let mut fields: Vec<&str> = text.split(',').collect();
+        if line > 0 {
+            fields[solve] = "9";
+        }
+        fields.join(",") + "\n"
+    });
+    fs::write(directory.join("runs.csv"), solved.collect::<String>()).unwrap();
+    assert_eq!(of_times("over 300").0, 0);
+    assert_eq!(of_times("median time to solve 9 ").0, 6);
+}
+
+/// A map of many cells stays small, and says which of its values it draws.
+#[test]
+fn many_cells_make_no_large_file() {
+    let place = tempdir().unwrap();
+    let mut cells = String::from("cell,a.x,a.y,runs,broken,partial,symmetric,fraction_solved\n");
+    let side = 700;
+    for cell in 0..side * side {
+        let noise = f64::from((cell as u32).wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
+        cells += &format!("{cell},{},{},1,0,0,0,{noise}\n", cell / side, cell % side);
+    }
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = Request { color: Some("fraction_solved".into()), ..of(&[Kind::Heatmap]) };
+    let figure = figures(place.path(), &request).unwrap().remove(0);
+    assert!(figure.svg.len() < 10_000_000, "{}", figure.svg.len());
+    assert!(figure.marks.is_empty());
+    assert!(figure.caption.contains("Drawn are 640 of the 700 values of a.x."), "{}", figure.caption);
+}
+
+const ROWS: [&str; 4] = [
+    "0.0,10,0,0,10,0.0,0.0,0.28",
+    "0.1,10,5,0,5,0.5,0.24,0.76",
+    "1.0,10,10,0,0,0.9,0.6,0.98",
+    "10.0,10,10,0,0,,,",
+];
+
+/// The whole SVG of a sweep that never changes.
+#[test]
+fn a_picture_looks_as_it_did() {
+    let place = tempdir().unwrap();
+    let mut cells = String::from(
+        "cell,init.scale,runs,broken,partial,symmetric,fraction_solved,fraction_solved_low,fraction_solved_high\n",
+    );
+    for (cell, row) in ROWS.iter().enumerate() {
+        cells += &format!("{cell},{row}\n");
+    }
+    fs::create_dir(place.path().join("small")).unwrap();
+    fs::write(place.path().join("small/cells.csv"), cells).unwrap();
+    let request = Request { y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) };
+    let figure = figures(&place.path().join("small"), &request).unwrap().remove(0);
+    insta::assert_snapshot!("fraction.svg", figure.svg);
+}
