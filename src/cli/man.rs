@@ -36,12 +36,18 @@ pub fn run(args: &ManArgs) -> Result<u8, Failure> {
     fs::create_dir_all(directory).map_err(|error| cannot(directory, &error))?;
     let mut names = String::new();
     for command in with_subcommands(&command) {
-        let path = directory.join(Man::new(command.clone()).get_filename());
+        let path = directory.join(man(command).get_filename());
         fs::write(&path, page(command)?).map_err(|error| cannot(&path, &error))?;
         names += &format!("{}\n", path.display());
     }
     print(&names)?;
     Ok(DONE)
+}
+
+/// The manual page of a command.
+fn man(command: &Command) -> Man {
+    let name = command.get_display_name().unwrap_or(command.get_name()).to_string();
+    Man::new(command.clone()).title(name).source(concat!("symbreak ", env!("CARGO_PKG_VERSION")))
 }
 
 /// A command and all below it, but for `help`, which has no page.
@@ -52,7 +58,7 @@ fn with_subcommands(command: &Command) -> Vec<&Command> {
 
 fn page(command: &Command) -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
-    let rendered = Man::new(command.clone()).render(&mut page);
+    let rendered = man(command).render(&mut page);
     rendered.map_err(|error| Failure::new(FAILED, format!("cannot make the page: {error}")))?;
     Ok(page)
 }

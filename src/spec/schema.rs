@@ -26,6 +26,7 @@ pub fn schema() -> Json {
     }
     properties.insert("sweep".into(), sweep());
     let mut schema = closed(properties);
+    schema["$defs"] = json!({ "numbers": items(&SIGNED) });
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "symbreak spec",
@@ -59,21 +60,19 @@ const ENTRY: &str = "(0|[1-9][0-9]{0,6})";
 /// `[sweep]`, where keys are written `"init.scale"` or `init.scale`.
 fn sweep() -> Json {
     let sweepable = || KEYS.iter().filter(|key| key.sweepable);
-    let ranged = |key: &Key| json!({ "description": key.about, "anyOf": range(&key.kind) });
+    let ranged = |key: &Key| {
+        let value = json!({ "$ref": format!("#/properties/{}/properties/{}", key.table(), key.leaf()) });
+        json!({ "description": key.about, "anyOf": range(&key.kind, &value) })
+    };
+    let entry = || json!({ "description": ABOUT_ENTRIES, "anyOf": range(&SIGNED, &value(&SIGNED)) });
     let mut properties: Map<String, Json> =
         sweepable().map(|key| (key.name.to_string(), ranged(key))).collect();
     for &table in TABLES {
-        let mut keys: Map<String, Json> = sweepable()
-            .filter(|key| key.table() == table)
-            .map(|key| {
-                (
-                    key.leaf().to_string(),
-                    json!({ "$ref": format!("#/properties/sweep/properties/{}", key.name) }),
-                )
-            })
-            .collect();
+        let same = |key: &Key| json!({ "$ref": format!("#/properties/sweep/properties/{}", key.name) });
+        let keys = sweepable().filter(|key| key.table() == table);
+        let mut keys: Map<String, Json> = keys.map(|key| (key.leaf().to_string(), same(key))).collect();
         if table == "init" {
-            keys.insert("value".into(), entries(json!({ "anyOf": range(&SIGNED) })));
+            keys.insert("value".into(), entries(entry()));
         }
         if !keys.is_empty() {
             properties.insert(table.into(), closed(keys));
@@ -84,7 +83,7 @@ fn sweep() -> Json {
         "Keys and the range of each: every combination is a cell. A range is a list of values, or a text of \
         comma-separated items, each a value, lin:LO:HI:N or log:LO:HI:N, both ends included."
             .into();
-    sweep["patternProperties"] = json!({ format!("^init\\.value\\.{ENTRY}$"): { "description": ABOUT_ENTRIES, "anyOf": range(&SIGNED) } });
+    sweep["patternProperties"] = json!({ format!("^init\\.value\\.{ENTRY}$"): entry() });
     sweep
 }
 
@@ -148,12 +147,18 @@ fn value(kind: &Kind) -> Json {
     }
 }
 
-/// What a range of a key may be: one value, a text of items, or a list of both.
-fn range(kind: &Kind) -> Json {
-    let items = format!("^ *{0} *(, *{0} *)*$", item(kind));
-    let text = json!({ "type": "string", "pattern": items });
-    let list = json!({ "type": "array", "items": { "anyOf": [value(kind), text] }, "minItems": 1 });
-    json!([text, list, value(kind)])
+/// What a range of a key may be: a text of items, a list of values and of such texts, or one `value`.
+fn range(kind: &Kind, value: &Json) -> Json {
+    let text = match kind.is_numeric() {
+        true => json!({ "$ref": "#/$defs/numbers" }),
+        false => items(kind),
+    };
+    json!([text, { "type": "array", "items": { "anyOf": [value, text] }, "minItems": 1 }, value])
+}
+
+/// The text of a range.
+fn items(kind: &Kind) -> Json {
+    json!({ "type": "string", "pattern": format!("^ *{0} *(, *{0} *)*$", item(kind)) })
 }
 
 /// The items of a range as text, as a regular expression.
