@@ -46,7 +46,7 @@ fn a_sweep_prints_a_table_and_writes_its_directory() {
         .stderr("running on none (processor) through mock\n");
     let out = place.path().join("results/xor-scale");
     let names: Vec<String> = files(&out).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["cells.csv", "curves.csv", "runs.csv"]);
+    assert_eq!(names, ["cells.csv", "curves.csv", "datapackage.json", "runs.csv"]);
 }
 
 #[test]
@@ -280,7 +280,10 @@ fn options_choose_files() {
     let place = tempdir().unwrap();
     symbreak(&place, SMALL).args(["--runs", "none", "--trace", "1", "--save-params"]).assert().success();
     let names: Vec<String> = files(&place.path().join("out")).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["cells.csv", "curves.csv", "params_final.npy", "params_init.npy", "traces.csv"]);
+    assert_eq!(
+        names,
+        ["cells.csv", "curves.csv", "datapackage.json", "params_final.npy", "params_init.npy", "traces.csv"]
+    );
     let place = tempdir().unwrap();
     symbreak(&place, SMALL)
         .args(["--save-params", "--sweep", "net.hidden=2,3"])

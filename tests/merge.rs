@@ -586,7 +586,7 @@ fn a_changed_byte_is_refused(plan: &Plan, options: Options) {
     let directories = shards(place.path(), plan, options, &all_of(3));
     let out = place.path().join("out");
     let names: Vec<String> = files(&directories[1]).into_keys().collect();
-    assert_eq!(names.len(), 8, "{names:?}");
+    assert_eq!(names.len(), 9, "{names:?}");
     let mut random = StdRng::seed_from_u64(9);
     for name in names {
         let path = directories[1].join(&name);

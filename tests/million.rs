@@ -88,8 +88,11 @@ fn a_million_runs_take_no_more_memory_than_a_few_windows() {
             assert_eq!(rows("curves.csv"), 11 * cells, "steps 0 to 10");
         }
         let (none, parquet) = (place.path().join("none"), place.path().join("parquet"));
-        assert_eq!(names(&none), ["cells.csv", "curves.csv", "manifest.json"]);
-        assert_eq!(names(&parquet), ["cells.csv", "curves.csv", "manifest.json", "runs.parquet"]);
+        assert_eq!(names(&none), ["cells.csv", "curves.csv", "datapackage.json", "manifest.json"]);
+        assert_eq!(
+            names(&parquet),
+            ["cells.csv", "curves.csv", "datapackage.json", "manifest.json", "runs.parquet"]
+        );
         for name in ["cells.csv", "curves.csv"] {
             assert!(fs::read(none.join(name)).unwrap() == fs::read(parquet.join(name)).unwrap(), "{name}");
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use made_up::{all_files, engine, mixed_plan, plan, refusal, sweep_into};
+use serde_json::Value as Json;
 use symbreak::engine::EngineError;
 use symbreak::engine::mock::MockEngine;
 use symbreak::engine::{Engine, Watch};
@@ -66,7 +67,90 @@ fn the_files_of_a_tiny_sweep() {
         "table",
         summary::text(&manifest, &cells, &Grid::of(&plan.resolved).unwrap(), Path::new("results/t"))
     );
-    assert_eq!(files(place.path()).len(), 4, "nothing else is left behind");
+    assert_eq!(files(place.path()).len(), 5, "nothing else is left behind");
+}
+
+/// Of a field: what the schema says against it.
+fn objection(field: &Json, text: &str) -> Option<String> {
+    let constraints = &field["constraints"];
+    let wrong = |what: &str| Some(format!("{}: {text:?} {what}", field["name"]));
+    if text.is_empty() {
+        return if constraints["required"] == true { wrong("is required") } else { None };
+    }
+    let number = match field["type"].as_str() {
+        Some("integer") => text.parse::<i64>().ok().map(|n| n as f64),
+        Some("number") => text.parse().ok(),
+        Some("boolean") if ["true", "false"].contains(&text) => return None,
+        Some("string") => {
+            let words = constraints["enum"].as_array();
+            let known = words.is_none_or(|words| words.iter().any(|word| word == text));
+            return if known { None } else { wrong("is none of the words") };
+        }
+        _ => return wrong("is of another type"),
+    };
+    let Some(number) = number else { return wrong("is no number") };
+    let within = |limit: &str, fits: fn(f64, f64) -> bool| {
+        constraints[limit].as_f64().is_none_or(|limit| fits(number, limit))
+    };
+    if within("minimum", |n, limit| n >= limit) && within("maximum", |n, limit| n <= limit) {
+        None
+    } else {
+        wrong("is out of range")
+    }
+}
+
+#[test]
+fn the_data_package_describes_every_file_and_every_column() {
+    let of_parameters = plan(
+        "[train]\nsteps = 40\n[sweep]\n\"net.activation\" = \"relu,tanh\"\n\"train.batch\" = \"full,2\"\n\"net.bias\" = \
+         [true]\n[runs]\nseeds = 13",
+    );
+    let all = Options { save_params: true, ..all_files() };
+    let mut optional = 0;
+    for (plan, options) in [
+        (mixed_plan(), all_files()),
+        (of_parameters, all),
+        (mixed_plan(), Options { runs: RunsFile::None, ..Options::default() }),
+    ] {
+        let place = tempdir().unwrap();
+        sweep_into(place.path(), &plan, &mut engine(1000), options, false).unwrap();
+        let package: Json = serde_json::from_str(&read(place.path(), "datapackage.json")).unwrap();
+        let resources = package["resources"].as_array().unwrap();
+        let mut described: Vec<&str> =
+            resources.iter().map(|resource| resource["path"].as_str().unwrap()).collect();
+        described.push("datapackage.json");
+        described.sort_unstable();
+        assert!(files(place.path()).keys().eq(&described), "{described:?}");
+        for resource in resources.iter().filter(|resource| resource["format"] == "csv") {
+            let path = resource["path"].as_str().unwrap();
+            let fields = resource["schema"]["fields"].as_array().unwrap();
+            let names: Vec<&str> = fields.iter().map(|field| field["name"].as_str().unwrap()).collect();
+            let mut reader = csv::Reader::from_path(place.path().join(path)).unwrap();
+            assert_eq!(reader.headers().unwrap(), names, "{path}");
+            let keys: Vec<&str> = resource["schema"]["primaryKey"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key.as_str().unwrap())
+                .collect();
+            let mut seen = std::collections::HashSet::new();
+            for row in reader.records() {
+                let row = row.unwrap();
+                for (field, text) in fields.iter().zip(&row) {
+                    assert_eq!(objection(field, text), None, "{path}: {row:?}");
+                    optional += usize::from(text.is_empty());
+                }
+                let column = |key: &&str| names.iter().position(|name| name == key).unwrap();
+                let key: Vec<String> = keys.iter().map(|key| row[column(key)].to_string()).collect();
+                assert!(seen.insert(key), "{path}: two rows have the same key");
+            }
+            for field in fields {
+                let about = field["description"].as_str().unwrap();
+                assert!(about.len() > 5 && about.ends_with('.'), "{path}: {field}");
+            }
+        }
+    }
+    assert!(optional > 100, "hardly anything was missing");
 }
 
 #[test]

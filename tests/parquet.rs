@@ -207,7 +207,7 @@ fn bytes_do_not_depend_on_windows_and_resumption() {
     let whole = swept_into(&here, 1000, PARQUET);
     assert_eq!(
         files(whole.path()).into_keys().collect::<Vec<_>>(),
-        ["cells.csv", "curves.csv", "runs.parquet"]
+        ["cells.csv", "curves.csv", "datapackage.json", "runs.parquet"]
     );
     for runs_per_batch in [3, 13, 64] {
         assert_eq!(

@@ -146,7 +146,7 @@ fn assert_undisturbed(cluster: &Cluster, spec: &str, directory: &str) {
     let (whole, mut merged) =
         (files(&cluster.home().join("undisturbed")), files(&cluster.home().join(directory).join("merged")));
     let names: Vec<&str> = whole.keys().map(String::as_str).collect();
-    assert_eq!(names, ["cells.csv", "curves.csv", "runs.csv"]);
+    assert_eq!(names, ["cells.csv", "curves.csv", "datapackage.json", "runs.csv"]);
     assert!(merged == whole, "the merged files are others");
     // The comparison sees a change in each of them.
     for name in names {

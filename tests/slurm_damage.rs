@@ -238,7 +238,7 @@ const DAMAGES: [Damage; 11] = [
 fn the_commands_that_status_prints_help_whatever_is_damaged() {
     let cluster = Cluster::start();
     let whole = cluster.merged();
-    assert_eq!(whole.keys().collect::<Vec<_>>(), ["cells.csv", "curves.csv", "runs.csv"]);
+    assert_eq!(whole.keys().collect::<Vec<_>>(), ["cells.csv", "curves.csv", "datapackage.json", "runs.csv"]);
     for (damage, removed, why) in DAMAGES {
         damage(&cluster);
         let text = cluster.status();

@@ -1,6 +1,6 @@
 //! Arguments that several subcommands have.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::{Failure, note};
@@ -13,7 +13,7 @@ use crate::spec::{self, Overrides, Plan};
 #[derive(Clone, Debug, Args)]
 pub struct SpecArgs {
     /// What to run: the name of a preset, or a TOML file
-    #[arg(value_name = "PRESET | SPEC.toml")]
+    #[arg(value_name = "PRESET | SPEC.toml", value_hint = ValueHint::FilePath)]
     pub spec: String,
 
     /// Fix a key of the spec, even one that it sweeps (may be repeated)

@@ -25,8 +25,8 @@ warm-up. `of peak` is the share of the f32 multiply-adds a second that the same 
 the same run, an operation of the formulas counting as one.
 
 Examples:
-  symbreak bench                                    everything, some minutes
-  symbreak bench --quick --shape 2-2-1,2-32-1       less of it
+  symbreak bench                                  everything, some minutes
+  symbreak bench --quick --shape 2-2-1,2-32-1     less of it
   symbreak bench --backend cpu,gpu --networks 1,64,4096 --steps 1000
   symbreak bench --export-markdown speed.md
 

@@ -30,7 +30,7 @@ decided by the runs of ordinary specs; --show prints them.
 
 Examples:
   symbreak claims                                       all of them
-  symbreak claims --only 2,10 --out results/claims      two of them, with the CSVs of their runs
+  symbreak claims --only 2,10 --out results/claims      two, with their CSVs
   symbreak claims --show 5                              its statements and specs
   symbreak claims --show claim-first-steps > mine.toml  a spec to start from
   symbreak claims --json | jq '.[] | {claim, verdict, on}'

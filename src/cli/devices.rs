@@ -9,8 +9,14 @@ use crate::engine::select::devices;
 /// Arguments of `symbreak devices`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A part of a name, given to `symbreak run --adapter`, chooses that device. Software adapters run GPU code on the \
-processor; they are used only when asked for.")]
+A part of a name, given to `symbreak run --adapter`, chooses that device.
+Software adapters run GPU code on the processor; they are used only when asked
+for.
+
+Examples:
+  symbreak devices
+  symbreak run xor-scale --backend gpu --adapter radeon
+  symbreak devices --json | jq '.[] | {name, type, software}'")]
 pub struct DevicesArgs {
     /// Print one JSON document, with the limits of each device
     #[arg(long)]

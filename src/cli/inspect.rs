@@ -23,8 +23,8 @@ bit; every unit with its weights, its activations and the units that it is a cop
 eigenvalues of the Hessian, and whether the point is a minimum, a strict saddle, degenerate or not stationary at all.
 
 Examples:
-  symbreak inspect xor-scale --run 5000                    a run of a preset, by its number
-  symbreak inspect results/xor-scale --run 5000            the same run of a finished sweep
+  symbreak inspect xor-scale --run 5000            a run of a preset
+  symbreak inspect results/xor-scale --run 5000    the same of a finished sweep
   symbreak inspect mine.toml --seed-index 7 --steps 0,1,2,500 --json
 
 What becomes of all-zero weights on AND: the output weights move at the first step, the layer below at the second, and the \
@@ -37,7 +37,8 @@ units stay the same bit for bit. With and.toml holding
 
 and with the output bias at its optimum, -ln 3, the same point is a saddle: no gradient, but two ways down
 
-  symbreak inspect and.toml --steps 0 --set 'init.values=[0,0,0,0,0,0,0,0,-1.0986123]'")]
+  symbreak inspect and.toml --steps 0 \\
+      --set 'init.values=[0,0,0,0,0,0,0,0,-1.0986123]'")]
 pub struct InspectArgs {
     /// A preset, a TOML file, or the result directory of a sweep
     #[arg(value_name = "PRESET | SPEC.toml | DIR")]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::claims::ClaimError;
 use crate::engine::EngineError;
@@ -15,16 +15,19 @@ use crate::spec::SpecError;
 pub mod args;
 pub mod bench;
 pub mod claims;
+pub mod completions;
 pub mod devices;
 pub mod dry_run;
 pub mod fit;
 pub mod inspect;
 pub mod interrupt;
+pub mod man;
 pub mod merge;
 pub mod plot;
 pub mod presets;
 pub mod progress;
 pub mod run;
+pub mod schema;
 pub mod slurm;
 pub mod verify;
 
@@ -41,15 +44,25 @@ pub const INTERRUPTED: u8 = 130;
 
 /// Trains thousands to millions of small neural networks at once and says what fraction of them breaks symmetry.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = EXIT_STATUS)]
+#[command(version, arg_required_else_help = true, after_help = AFTER)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_STATUS: &str = "\
-Exit status: 0 done; 1 a run-time failure; 2 bad arguments or spec; 3 verification failed; 130 or 143 interrupted by \
-Ctrl-C or SIGTERM (results kept).";
+const AFTER: &str = "\
+Examples:
+  symbreak run xor-scale                 a sweep that comes with the program
+  symbreak plot results/xor-scale        its pictures
+  symbreak presets                       what else comes with it
+  symbreak presets show xor-scale > mine.toml
+                                         a spec to start from
+  symbreak run mine.toml --dry-run       what it would take
+  symbreak run --help                    all flags of a subcommand
+
+Exit status: 0 done; 1 a run-time failure; 2 bad arguments or spec;
+3 verification failed; 130 or 143 interrupted by Ctrl-C or SIGTERM (results
+kept).";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -75,6 +88,12 @@ enum Command {
     Merge(merge::MergeArgs),
     /// Submit a sweep to a Slurm cluster as a job array, one task a shard, and tell how it stands
     Slurm(Box<slurm::SlurmArgs>),
+    /// Print the JSON Schema of specs, with which editors complete and check them
+    Schema(schema::SchemaArgs),
+    /// Print the script with which a shell completes subcommands and flags
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them
+    Man(man::ManArgs),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -88,9 +107,8 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands = [
-        "run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "plot", "merge", "slurm",
-    ];
+    let program = Cli::command();
+    let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -113,6 +131,9 @@ impl Cli {
             Command::Plot(args) => plot::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Slurm(args) => slurm::run(&args),
+            Command::Schema(args) => schema::run(&args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
     }
@@ -192,8 +213,13 @@ impl From<ClaimError> for Failure {
 
 /// Results, to standard output. That a reader such as `head` has had enough is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same of text that others have made.
+fn print_bytes(text: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(FAILED, format!("cannot write to standard output: {error}")))
         }

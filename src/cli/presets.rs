@@ -10,7 +10,7 @@ use crate::spec::presets;
 #[command(after_help = "\
 Examples:
   symbreak presets                                list them
-  symbreak presets show xor-scale > mine.toml     start a spec of your own from one")]
+  symbreak presets show xor-scale > mine.toml     a spec to start from")]
 pub struct PresetsArgs {
     #[command(subcommand)]
     command: Option<Command>,

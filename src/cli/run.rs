@@ -22,13 +22,15 @@ use crate::sweep::{self, Checker, Fallback, Policy, SweepError};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  symbreak run xor-scale                                     a preset
-  symbreak run mine.toml --seeds 100 --dry-run               what it would take
-  symbreak run xor-scale --set net.hidden=4 --sweep train.lr=log:0.01:10:4 --out results/lr
-  symbreak run mine.toml --resume                            go on after Ctrl-C
+  symbreak run xor-scale                           a preset
+  symbreak run mine.toml --seeds 100 --dry-run     what it would take
+  symbreak run mine.toml --resume                  go on after Ctrl-C
+  symbreak run xor-scale --set net.hidden=4 --sweep train.lr=log:0.01:10:4
   symbreak run mine.toml --json | jq '.cells[].fraction_broken'
-Ranges are comma-separated items: a value, lin:LO:HI:N or log:LO:HI:N, both ends included.
-Results go to standard output and to the directory; progress and notes go to standard error.")]
+
+Ranges are comma-separated items: a value, lin:LO:HI:N or log:LO:HI:N, both
+ends included. Results go to standard output and to the directory; progress
+and notes go to standard error.")]
 pub struct RunArgs {
     #[command(flatten)]
     spec: SpecArgs,

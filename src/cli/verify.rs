@@ -19,7 +19,7 @@ that cannot fail proves nothing. `control caught` says that it did.
 
 Examples:
   symbreak verify                                 every engine and adapter
-  symbreak verify --quick                         fewer combinations, runs and steps
+  symbreak verify --quick                         fewer and shorter runs
   symbreak verify --backend gpu --adapter radeon  one of them
 
 Exit status: 0 all passed; 3 a rung or its control did not; 1 no such engine.")]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::columns::Kind;
+use super::heading::{CELL, Heading, STEPS};
 use super::manifest::Counts;
 use super::rows::{Rows, header};
 use crate::engine::RunResult;
@@ -13,43 +15,73 @@ use crate::spec::Plan;
 /// The file's name.
 pub const FILE: &str = "cells.csv";
 
+/// The column before those of the swept keys.
+pub const BEFORE: [Heading; 1] = [CELL];
+
+/// The columns after them.
+pub const AFTER: [Heading; 32] = [
+    count("runs", "All runs of the cell."),
+    count("solved", "Runs whose outcome is solved."),
+    count("stuck", "Runs whose outcome is stuck."),
+    count("diverged", "Runs whose outcome is diverged; they are neither broken, partial nor symmetric."),
+    count("broken", "Runs whose symmetry is broken at the end: no two units of a hidden layer are copies."),
+    count(
+        "partial",
+        "Runs that are partly symmetric at the end: some units are copies, but not all of any layer.",
+    ),
+    count("symmetric", "Runs that are symmetric at the end: all units of some hidden layer are copies."),
+    count("started_symmetric", "Runs that are symmetric at step 0."),
+    count("escaped", "Runs that started symmetric, did not diverge and are not symmetric at the end."),
+    share("fraction_solved", "solved / runs."),
+    share("fraction_solved_low", LOW),
+    share("fraction_solved_high", HIGH),
+    share("fraction_broken", "broken / runs."),
+    share("fraction_broken_low", LOW),
+    share("fraction_broken_high", HIGH),
+    share("fraction_asymmetric", "(broken + partial) / runs."),
+    share("fraction_asymmetric_low", LOW),
+    share("fraction_asymmetric_high", HIGH),
+    share("fraction_escaped", "escaped / started_symmetric.").optional(),
+    share("fraction_escaped_low", LOW).optional(),
+    share("fraction_escaped_high", HIGH).optional(),
+    step("solve_step_median", "Median of solve_step over the runs that have one."),
+    step("solve_step_mean", "Mean of solve_step over the runs that have one."),
+    step("break_step_median", "Median of break_step over the runs that have one."),
+    float("loss_final_median", "Median of loss_final over the runs that did not diverge."),
+    float("distinct_units_mean", "Mean of distinct_units over the runs that have it.").in_unit("units"),
+    count("stuck_copies", "Stuck runs whose units are copies of each other to the bit."),
+    count("stuck_plateau", "Other stuck runs that are symmetric."),
+    count(
+        "stuck_moving",
+        "Stuck runs that are not symmetric and whose gradient has not vanished: they may need longer.",
+    ),
+    float("loss_test_median", "Median of loss_test over the runs that have it."),
+    float("accuracy_mean", "Mean of accuracy over the runs that have it.").share(),
+    float("accuracy_test_mean", "Mean of accuracy_test over the runs that have it.").share(),
+];
+
+const LOW: &str = "Lower end of its Wilson interval, 95 % (z = 1.959964).";
+const HIGH: &str = "Upper end of its Wilson interval, 95 % (z = 1.959964).";
+
+const fn count(name: &'static str, about: &'static str) -> Heading {
+    Heading::new(name, Kind::Whole, about).in_unit("runs")
+}
+
+const fn share(name: &'static str, about: &'static str) -> Heading {
+    Heading::new(name, Kind::Float, about).share()
+}
+
+const fn float(name: &'static str, about: &'static str) -> Heading {
+    Heading::new(name, Kind::Float, about).optional()
+}
+
+const fn step(name: &'static str, about: &'static str) -> Heading {
+    float(name, about).in_unit(STEPS)
+}
+
 /// The header row.
 pub fn head(plan: &Plan) -> Rows {
-    let after = [
-        "runs",
-        "solved",
-        "stuck",
-        "diverged",
-        "broken",
-        "partial",
-        "symmetric",
-        "started_symmetric",
-        "escaped",
-        "fraction_solved",
-        "fraction_solved_low",
-        "fraction_solved_high",
-        "fraction_broken",
-        "fraction_broken_low",
-        "fraction_broken_high",
-        "fraction_asymmetric",
-        "fraction_asymmetric_low",
-        "fraction_asymmetric_high",
-        "fraction_escaped",
-        "fraction_escaped_low",
-        "fraction_escaped_high",
-        "solve_step_median",
-        "solve_step_mean",
-        "break_step_median",
-        "loss_final_median",
-        "distinct_units_mean",
-        "stuck_copies",
-        "stuck_plateau",
-        "stuck_moving",
-        "loss_test_median",
-        "accuracy_mean",
-        "accuracy_test_mean",
-    ];
-    header(&["cell"], plan.grid.swept(), &after)
+    header(&BEFORE, plan.grid.swept(), &AFTER)
 }
 
 /// What is kept of a cell's runs until all of them are done.

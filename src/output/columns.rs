@@ -5,6 +5,7 @@ use bytes::Bytes;
 use parquet::data_type::ByteArray;
 use serde_json::Value as Json;
 
+use super::heading::Heading;
 use super::runs::{self, Fields, Swept};
 use crate::spec::Value;
 
@@ -36,15 +37,15 @@ pub struct Head {
 
 /// The columns of the runs of a resolved spec, in the order of `runs.csv`.
 pub fn heads(spec: &Json) -> Vec<Head> {
-    let head = |name: &str, kind, optional| Head { name: name.into(), kind, optional };
+    let fixed = |Heading { name, kind, optional, .. }: Heading| Head { name: name.into(), kind, optional };
     let swept = spec["sweep"].as_object().into_iter().flatten();
-    let swept = swept.map(|(key, values)| head(key, swept_kind(values), false));
-    let after = runs::AFTER.iter().map(|&(name, kind, optional)| head(name, kind, optional));
-    runs::BEFORE.iter().map(|&name| head(name, Kind::Whole, false)).chain(swept).chain(after).collect()
+    let swept =
+        swept.map(|(key, values)| Head { name: key.clone(), kind: swept_kind(values), optional: false });
+    runs::BEFORE.into_iter().map(fixed).chain(swept).chain(runs::AFTER.into_iter().map(fixed)).collect()
 }
 
 /// The kind that all values of a swept key have; where they differ (`full` and numbers), that of their text.
-fn swept_kind(values: &Json) -> Kind {
+pub(super) fn swept_kind(values: &Json) -> Kind {
     let kind = |value: &Json| match value {
         Json::Number(number) if number.is_f64() => Kind::Float,
         Json::Number(_) => Kind::Whole,

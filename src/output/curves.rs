@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::columns::Kind;
+use super::heading::{CELL, Heading, STEPS};
 use super::rows::{Rows, header};
 use crate::engine::RunResult;
 use crate::measure::Symmetry;
@@ -11,13 +13,27 @@ use crate::spec::Plan;
 /// The file's name.
 pub const FILE: &str = "curves.csv";
 
+/// The column before those of the swept keys.
+pub const BEFORE: [Heading; 1] = [CELL];
+
+/// The columns after them.
+pub const AFTER: [Heading; 7] = [
+    Heading::new("step", Kind::Count, "Measured step.").in_unit(STEPS),
+    count("runs", "All runs of the cell."),
+    count("symmetric", "Runs that are symmetric at this step and have not diverged."),
+    count("partial", "Runs that are partly symmetric at this step and have not diverged."),
+    count("broken", "Runs whose symmetry is broken at this step and that have not diverged."),
+    count("solved", "Runs that have solved the task at or before this step and have not diverged."),
+    count("diverged", "Runs that have diverged at or before this step."),
+];
+
+const fn count(name: &'static str, about: &'static str) -> Heading {
+    Heading::new(name, Kind::Whole, about).in_unit("runs")
+}
+
 /// The header row.
 pub fn head(plan: &Plan) -> Rows {
-    header(
-        &["cell"],
-        plan.grid.swept(),
-        &["step", "runs", "symmetric", "partial", "broken", "solved", "diverged"],
-    )
+    header(&BEFORE, plan.grid.swept(), &AFTER)
 }
 
 /// What a run can be counted as at a step: its symmetry ([`Symmetry::None`] is in no column), and these two.

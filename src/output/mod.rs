@@ -14,6 +14,8 @@
 //! | [`journal`] | what a resumed sweep goes on from |
 //! | [`lock`] | one writer a directory |
 //! | [`append`], [`rows`] | growing files, and the text of CSV rows |
+//! | [`heading`] | what every column is called, holds and means |
+//! | [`package`] | `datapackage.json`, which tells it to other programs |
 //! | [`columns`], [`parquet`] | rows of runs with their types, and the files of them |
 //! | [`recorded`] | the rows of runs read back |
 //! | [`summary`] | the table on standard output and the cells as JSON |
@@ -26,10 +28,12 @@ pub mod cells;
 pub mod columns;
 pub mod curves;
 pub mod directory;
+pub mod heading;
 pub mod journal;
 pub mod lock;
 pub mod manifest;
 pub mod merge;
+pub mod package;
 pub mod params;
 pub mod parquet;
 pub mod partial;

@@ -118,11 +118,11 @@ fn properties() -> WriterProperties {
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
-    let numbers = super::runs::BEFORE.map(|name| (name, Encoding::DELTA_BINARY_PACKED));
+    let numbers = super::runs::BEFORE.map(|heading| (heading.name, Encoding::DELTA_BINARY_PACKED));
     let measures = super::runs::AFTER
         .into_iter()
-        .filter(|(name, kind, _)| *kind == Kind::Float && !name.starts_with("accuracy"))
-        .map(|(name, ..)| (name, Encoding::BYTE_STREAM_SPLIT));
+        .filter(|heading| heading.kind == Kind::Float && !heading.name.starts_with("accuracy"))
+        .map(|heading| (heading.name, Encoding::BYTE_STREAM_SPLIT));
     for (name, encoding) in numbers.into_iter().chain(measures) {
         let path = ColumnPath::from(name);
         properties =

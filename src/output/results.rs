@@ -20,7 +20,7 @@ use super::parquet::{self, Format, Segments};
 use super::partial::{self, PartialCell};
 use super::piece::{Piece, RunRows};
 use super::rows::Rows;
-use super::{OutputError, cells, curves, failed, params, runs, traces};
+use super::{OutputError, cells, curves, failed, package, params, runs, traces};
 use crate::engine::{Description, Parameters, RunResult, measured_steps};
 use crate::measure::Score;
 use crate::spec::Plan;
@@ -34,7 +34,7 @@ const CURVES: &str = "curves.csv.unfinished";
 const CHUNK: usize = 1 << 18;
 
 /// Every file that a sweep writes into its directory, its lock apart.
-pub const FILES: [&str; 15] = [
+pub const FILES: [&str; 17] = [
     manifest::FILE,
     manifest::UNFINISHED,
     journal::FILE,
@@ -50,6 +50,8 @@ pub const FILES: [&str; 15] = [
     parquet::FILE,
     parquet::NEW,
     parquet::SEGMENTS,
+    package::FILE,
+    package::NEW,
 ];
 
 /// Finished runs with consecutive numbers.
@@ -440,8 +442,12 @@ impl<'p> Results<'p> {
             manifest.files.insert(name.into(), file.content());
             file.publish(&directory.join(name))?;
         }
-        if manifest.status == Status::Unfinished {
-            manifest.files.clear();
+        match manifest.status {
+            Status::Unfinished => manifest.files.clear(),
+            _ => {
+                let content = package::write(&directory, &manifest)?;
+                manifest.files.insert(package::FILE.into(), content);
+            }
         }
         settle(&directory)?;
         manifest.write(&directory)?;
@@ -494,8 +500,8 @@ fn create_files(
 }
 
 /// What a finished sweep has no more use for.
-pub(super) const LEFTOVERS: [&str; 4] =
-    [journal::FILE, manifest::UNFINISHED, parquet::SEGMENTS, parquet::NEW];
+pub(super) const LEFTOVERS: [&str; 5] =
+    [journal::FILE, manifest::UNFINISHED, parquet::SEGMENTS, parquet::NEW, package::NEW];
 
 /// Removes every file of a sweep from `directory`, and nothing else.
 pub fn clear(directory: &Path) -> Result<(), OutputError> {

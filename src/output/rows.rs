@@ -1,5 +1,6 @@
 //! The text of CSV rows: floats that read back to the same bits, empty fields for what does not exist.
 
+use super::heading::Heading;
 use super::runs::{Fields, Swept};
 use crate::spec::Value;
 
@@ -163,10 +164,10 @@ impl Fields for Rows {
 }
 
 /// A header row: fixed columns, swept keys, more fixed columns.
-pub fn header(before: &[&str], swept: &[String], after: &[&str]) -> Rows {
+pub fn header(before: &[Heading], swept: &[String], after: &[Heading]) -> Rows {
     let mut rows = Rows::default();
-    let swept = swept.iter().map(String::as_str);
-    for name in before.iter().copied().chain(swept).chain(after.iter().copied()) {
+    let names = |headings: &[Heading]| headings.iter().map(|heading| heading.name).collect::<Vec<_>>();
+    for name in names(before).into_iter().chain(swept.iter().map(String::as_str)).chain(names(after)) {
         rows.text(name);
     }
     rows.end();

@@ -1,43 +1,96 @@
 //! `runs.csv`: one row a run, by run number. Its columns are those of `runs.parquet` too, and [`row`] makes both.
 
 use super::columns::Kind;
+use super::heading::{CELL, Heading, RUN, SEED, STEPS};
 use super::rows::{Rows, header};
 use crate::engine::RunResult;
-use crate::measure::{Score, Share, outcome};
+use crate::measure::{Outcome, Score, Share, Symmetry, outcome};
 use crate::spec::{Plan, Value};
 
 /// The file's name.
 pub const FILE: &str = "runs.csv";
 
-/// The columns before those of the swept keys, all [`Kind::Whole`] and always there.
-pub const BEFORE: [&str; 3] = ["run", "cell", "seed"];
+/// The columns before those of the swept keys, all [`Kind::Whole`].
+pub const BEFORE: [Heading; 3] = [RUN, CELL, SEED];
 
-/// The columns after them: name, kind, and whether a run may lack it.
-pub const AFTER: [(&str, Kind, bool); 19] = [
-    ("outcome", Kind::Word, false),
-    ("symmetry_initial", Kind::Word, false),
-    ("symmetry", Kind::Word, true),
-    ("solve_step", Kind::Count, true),
-    ("break_step", Kind::Count, true),
-    ("diverge_step", Kind::Count, true),
-    ("loss_initial", Kind::Float, false),
-    ("loss_final", Kind::Float, true),
-    ("error_final", Kind::Float, true),
-    ("gradient_norm_final", Kind::Float, true),
-    ("spread_initial", Kind::Float, true),
-    ("spread_final", Kind::Float, true),
-    ("gap_final", Kind::Float, true),
-    ("distinct_units", Kind::Count, true),
-    ("steps", Kind::Count, false),
-    ("verified", Kind::Flag, true),
-    ("loss_test", Kind::Float, true),
-    ("accuracy", Kind::Float, true),
-    ("accuracy_test", Kind::Float, true),
+/// The columns after them.
+pub const AFTER: [Heading; 19] = [
+    Heading::new(
+        "outcome",
+        Kind::Word,
+        "solved: the criterion held at some step; diverged: a number grew beyond bounds, whether it was solved before or \
+         not; stuck: neither.",
+    )
+    .one_of(Outcome::WORDS),
+    Heading::new("symmetry_initial", Kind::Word, SYMMETRY).one_of(Symmetry::WORDS),
+    Heading::new("symmetry", Kind::Word, SYMMETRY_FINAL).one_of(Symmetry::WORDS).optional(),
+    Heading::new("solve_step", Kind::Count, "First step at which the criterion of a solution held.")
+        .in_unit(STEPS)
+        .optional(),
+    Heading::new(
+        "break_step",
+        Kind::Count,
+        "First measured step at which a run that started symmetric no longer is; it may return.",
+    )
+    .in_unit(STEPS)
+    .optional(),
+    Heading::new(
+        "diverge_step",
+        Kind::Count,
+        "First step at which the loss or a parameter is not finite or exceeds 1e30; the run rests there.",
+    )
+    .in_unit(STEPS)
+    .optional(),
+    Heading::new("loss_initial", Kind::Float, "Loss over the whole task at step 0, without weight decay."),
+    Heading::new(
+        "loss_final",
+        Kind::Float,
+        "Loss over the whole task at the end, without weight decay; a diverged run has none.",
+    )
+    .optional(),
+    Heading::new("error_final", Kind::Float, "Largest |output − target| at the end.").optional(),
+    Heading::new(
+        "gradient_norm_final",
+        Kind::Float,
+        "L2 norm of the gradient over all parameters at the end, without weight decay.",
+    )
+    .optional(),
+    Heading::new("spread_initial", Kind::Float, SPREAD).optional(),
+    Heading::new("spread_final", Kind::Float, SPREAD).optional(),
+    Heading::new("gap_final", Kind::Float, GAP).optional(),
+    Heading::new("distinct_units", Kind::Count, DISTINCT_UNITS).in_unit("units").optional(),
+    Heading::new("steps", Kind::Count, "Updates applied.").in_unit(STEPS),
+    Heading::new(
+        "verified",
+        Kind::Flag,
+        "Whether another engine came to the same outcome and symmetry; empty where that was not looked at.",
+    )
+    .optional(),
+    Heading::new("loss_test", Kind::Float, "Loss over the held-out samples at the end.").optional(),
+    Heading::new("accuracy", Kind::Float, "Share of the task's samples that are classified right at the end.")
+        .share()
+        .optional(),
+    Heading::new("accuracy_test", Kind::Float, "Share of the held-out samples that are classified right at the end.")
+        .share()
+        .optional(),
 ];
+
+const SYMMETRY: &str = "At step 0. symmetric: all units of some hidden layer of two or more are copies of each other, their \
+    activations no further apart than criteria.symmetry_tolerance; partial: not all of any such layer, but some two are; \
+    broken: no two are; none: there is no such layer.";
+
+const SYMMETRY_FINAL: &str = "At the end; words as in symmetry_initial. A diverged run has none.";
+
+/// What three files have.
+pub(super) const SPREAD: &str = "Largest distance of two units of the hidden layer that is most alike: the largest difference of \
+    their activations over the samples, relative to the layer's largest activation or 1.";
+pub(super) const GAP: &str = "Smallest such distance.";
+pub(super) const DISTINCT_UNITS: &str =
+    "Groups of units of that layer, linked by distances at or under criteria.symmetry_tolerance.";
 
 /// The header row.
 pub fn head(plan: &Plan) -> Rows {
-    header(&BEFORE, plan.grid.swept(), &AFTER.map(|(name, ..)| name))
+    header(&BEFORE, plan.grid.swept(), &AFTER)
 }
 
 /// What takes the fields of a run one after the other, in the order of the columns.

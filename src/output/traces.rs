@@ -1,16 +1,34 @@
 //! `traces.csv`: the measured steps of the runs that `--trace` asked for.
 
+use super::columns::Kind;
+use super::heading::{CELL, Heading, RUN, SEED, STEPS};
 use super::rows::{Rows, header};
-use super::runs::Place;
+use super::runs::{DISTINCT_UNITS, GAP, Place, SPREAD};
 use crate::engine::RunResult;
 
 /// The file's name.
 pub const FILE: &str = "traces.csv";
 
-/// The header row. The swept keys are not among the columns: `cell` leads to them.
+/// The columns. The swept keys are not among them: `cell` leads to them.
+pub const COLUMNS: [Heading; 9] = [
+    RUN,
+    CELL,
+    SEED,
+    Heading::new("step", Kind::Count, "Measured step.").in_unit(STEPS),
+    Heading::new("loss", Kind::Float, "Loss over the whole task, without weight decay."),
+    Heading::new("spread", Kind::Float, SPREAD).optional(),
+    Heading::new("gap", Kind::Float, GAP).optional(),
+    Heading::new("distinct_units", Kind::Count, DISTINCT_UNITS).in_unit("units").optional(),
+    Heading::new(
+        "gradient_norm",
+        Kind::Float,
+        "L2 norm of the gradient over all parameters, without weight decay.",
+    ),
+];
+
+/// The header row.
 pub fn head() -> Rows {
-    let columns = ["run", "cell", "seed", "step", "loss", "spread", "gap", "distinct_units", "gradient_norm"];
-    header(&columns, &[], &[])
+    header(&COLUMNS, &[], &[])
 }
 
 /// One row for each measured step before the run diverged; none for a run that was not traced.

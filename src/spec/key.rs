@@ -194,7 +194,10 @@ impl Raw {
 /// What a key accepts.
 pub(super) enum Kind {
     Number {
-        allowed: fn(f64) -> bool,
+        low: f64,
+        high: f64,
+        /// Whether `high` itself is one of them.
+        closed: bool,
         expected: &'static str,
     },
     Integer {
@@ -225,18 +228,18 @@ pub(super) enum Kind {
 }
 
 /// Under this, per-run settings stay finite when engines round them to f32.
-const LARGEST: f64 = f32::MAX as f64;
+pub(super) const LARGEST: f64 = f32::MAX as f64;
 
 const AMOUNT: Kind =
-    Kind::Number { allowed: |x| (0.0..=LARGEST).contains(&x), expected: "a number from 0 to 3.4e38" };
-const SIGNED: Kind =
-    Kind::Number { allowed: |x| x.abs() <= LARGEST, expected: "a number from -3.4e38 to 3.4e38" };
-const FRACTION: Kind =
-    Kind::Number { allowed: |x| (0.0..1.0).contains(&x), expected: "a number from 0 to under 1" };
+    Kind::Number { low: 0.0, high: LARGEST, closed: true, expected: "a number from 0 to 3.4e38" };
+pub(super) const SIGNED: Kind =
+    Kind::Number { low: -LARGEST, high: LARGEST, closed: true, expected: "a number from -3.4e38 to 3.4e38" };
+pub(super) const FRACTION: Kind =
+    Kind::Number { low: 0.0, high: 1.0, closed: false, expected: "a number from 0 to under 1" };
 
 /// Widest and deepest nets that a spec may ask for; the parameter limit of the plan is tighter.
-const MAX_WIDTH: u64 = 1_000_000;
-const MAX_LAYERS: usize = 1000;
+pub(super) const MAX_WIDTH: u64 = 1_000_000;
+pub(super) const MAX_LAYERS: usize = 1000;
 
 impl Kind {
     /// What is expected, in words.
@@ -267,14 +270,18 @@ impl Kind {
         }
         let wrong = || format!("expected {}, found {}", self.expected(), raw.found());
         match (self, raw) {
-            (Kind::Number { allowed, .. }, Raw::Number(_) | Raw::Integer(_)) => {
+            (Kind::Number { low, high, closed, .. }, Raw::Number(_) | Raw::Integer(_)) => {
                 let x = match raw {
                     Raw::Integer(n) => *n as f64,
                     Raw::Number(x) => *x,
                     _ => return Err(wrong()),
                 };
                 // Adding 0 turns -0 into 0, which is the same point of a sweep.
-                if allowed(x) { Ok(Value::Number(x + 0.0)) } else { Err(wrong()) }
+                if x >= *low && (x < *high || *closed && x == *high) {
+                    Ok(Value::Number(x + 0.0))
+                } else {
+                    Err(wrong())
+                }
             }
             (Kind::Integer { low, high }, Raw::Integer(n)) => u64::try_from(*n)
                 .ok()
@@ -436,6 +443,8 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
 pub(super) struct Key {
     /// Dotted name.
     pub name: &'static str,
+    /// What it means, for whoever writes a spec.
+    pub about: &'static str,
     /// What it accepts.
     pub kind: Kind,
     /// Stores a value that `kind` accepted; `None` if it is of another kind.
@@ -464,12 +473,14 @@ impl fmt::Debug for Key {
 impl Key {
     const fn new(
         name: &'static str,
+        about: &'static str,
         kind: Kind,
         set: fn(&mut Spec, &Value) -> Option<()>,
         get: fn(&Spec) -> Option<Value>,
     ) -> Key {
         Key {
             name,
+            about,
             kind,
             set,
             get,
@@ -570,6 +581,7 @@ fn is_seeded(spec: &Spec) -> bool {
 pub(super) static KEYS: &[Key] = &[
     Key::new(
         "name",
+        "Names the sweep: results go to results/<name>. By default the name of the file.",
         Kind::Name,
         |s, v| v.as_word().map(|w| s.name = Some(w.to_string())),
         |s| s.name.as_deref().and_then(word),
@@ -577,12 +589,14 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "task.dataset",
+        "What is learnt: a boolean function, points in the plane, a linear map, a table of one's own. The only key without a default.",
         words(Dataset::WORDS),
         |s, v| v.as_word().and_then(Dataset::from_word).map(|w| s.dataset = Some(w)),
         |s| s.dataset.and_then(|d| word(d.word())),
     ),
     Key::new(
         "task.bits",
+        "Inputs of the boolean function; of the multiplexer those of address and data together.",
         Kind::Integer { low: 1, high: 16 },
         |s, v| v.as_integer().map(|n| s.task.bits = n as usize),
         |s| integer(s.task.bits as u64),
@@ -593,6 +607,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "task.samples",
+        "Training samples that are drawn.",
         Kind::Integer { low: 1, high: 65_536 },
         |s, v| v.as_integer().map(|n| s.task.samples = Some(n as usize)),
         |s| s.task.samples.and_then(|n| integer(n as u64)),
@@ -603,6 +618,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "task.features",
+        "Inputs of a random task; patterns of the encoder.",
         Kind::Integer { low: 1, high: 1000 },
         |s, v| v.as_integer().map(|n| s.task.features = n as usize),
         |s| integer(s.task.features as u64),
@@ -613,6 +629,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "task.outputs",
+        "Outputs of a random task.",
         Kind::Integer { low: 1, high: 1000 },
         |s, v| v.as_integer().map(|n| s.task.outputs = n as usize),
         |s| integer(s.task.outputs as u64),
@@ -620,6 +637,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| is(s, Dataset::is_gaussian), "only task.dataset = \"teacher\", \"linear\" and \"random\" do"),
     Key::new(
         "task.seed",
+        "Seed of what is random in the task, such as points and splits; the same for all runs.",
         Kind::Integer { low: 0, high: u64::MAX },
         |s, v| v.as_integer().map(|n| s.task.seed = n),
         |s| integer(s.task.seed),
@@ -627,6 +645,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(is_seeded, "only random tasks and a fraction in task.test do"),
     Key::new(
         "task.noise",
+        "Standard deviation of the noise added to points in the plane.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.task.noise = x),
         |s| number(s.task.noise),
@@ -634,6 +653,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| is(s, Dataset::is_plane), "only task.dataset = \"spirals\", \"circles\" and \"moons\" do"),
     Key::new(
         "task.teacher",
+        "Widths of the hidden layers of the net whose outputs are learnt.",
         Kind::Widths,
         |s, v| v.as_word().and_then(widths).map(|w| s.task.teacher = w),
         |s| word(&widths_word(&s.task.teacher)),
@@ -641,6 +661,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| is(s, |d| d == Dataset::Teacher), "only task.dataset = \"teacher\" does"),
     Key::new(
         "task.teacher_activation",
+        "Activation of the teacher's hidden units.",
         words(Activation::WORDS),
         |s, v| v.as_word().and_then(Activation::from_word).map(|w| s.task.teacher_activation = w),
         |s| word(s.task.teacher_activation.word()),
@@ -651,6 +672,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "task.singular_values",
+        "Singular values of the linear map that is learnt.",
         Kind::Amounts,
         |s, v| v.as_numbers().map(|x| s.task.singular_values = x.to_vec()),
         |s| Some(Value::Numbers(s.task.singular_values.clone())),
@@ -659,6 +681,7 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "task.path",
+        "The csv or npy file that holds the samples.",
         Kind::Text,
         |s, v| v.as_word().map(|w| s.task.path = Some(w.to_string())),
         |s| s.task.path.as_deref().and_then(word),
@@ -667,6 +690,7 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "task.target_columns",
+        "Which columns are targets: how many of the last ones, or their names.",
         Kind::Columns,
         |s, v| {
             s.task.target_columns = match v {
@@ -683,6 +707,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| is(s, Dataset::is_file), ONLY_FILES),
     Key::new(
         "task.classes",
+        "How a target column of classes is read: one-hot always, or, with auto, only where it holds no numbers.",
         words(&["auto", "one-hot"]),
         |s, v| v.as_word().map(|w| s.task.one_hot = w == "one-hot"),
         |s| word(if s.task.one_hot { "one-hot" } else { "auto" }),
@@ -690,6 +715,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| is(s, Dataset::is_file), ONLY_FILES),
     Key::new(
         "task.inputs",
+        "Inputs of boolean functions as 0 and 1 or as -1 and +1.",
         words(Encoding::WORDS),
         |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.task.inputs = w),
         |s| word(s.task.inputs.word()),
@@ -700,6 +726,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "task.targets",
+        "Targets as 0 and 1 or as -1 and +1.",
         words(Encoding::WORDS),
         |s, v| v.as_word().and_then(Encoding::from_word).map(|w| s.task.targets = w),
         |s| word(s.task.targets.word()),
@@ -710,12 +737,14 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "task.standardize",
+        "Shifts and scales every input to mean 0 and variance 1 over the training samples.",
         Kind::Flag,
         |s, v| v.as_flag().map(|flag| s.task.standardize = flag),
         |s| Some(Value::Flag(s.task.standardize)),
     ),
     Key::new(
         "task.test",
+        "Held-out samples: a share of them, or a file that holds them.",
         Kind::Test,
         |s, v| {
             s.task.test = match v.as_word() {
@@ -731,12 +760,14 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "net.hidden",
+        "Widths of the hidden layers, first to last; none for no hidden layer.",
         Kind::Widths,
         |s, v| v.as_word().and_then(widths).map(|w| s.hidden = w),
         |s| word(&widths_word(&s.hidden)),
     ),
     Key::new(
         "net.activation",
+        "Activation of the hidden units.",
         words(Activation::WORDS),
         |s, v| v.as_word().and_then(Activation::from_word).map(|w| s.activation = w),
         |s| word(s.activation.word()),
@@ -744,6 +775,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
     Key::new(
         "net.output",
+        "Activation of the output units.",
         words(OUTPUTS),
         |s, v| {
             let word = v.as_word()?;
@@ -755,24 +787,28 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "net.readout",
+        "Output weights: trained, or sum: fixed at 1 without an output bias (a committee machine).",
         words(Readout::WORDS),
         |s, v| v.as_word().and_then(Readout::from_word).map(|w| s.readout = w),
         |s| word(s.readout.word()),
     ),
     Key::new(
         "net.bias",
+        "Whether units have biases.",
         Kind::Flag,
         |s, v| v.as_flag().map(|flag| s.bias = flag),
         |s| Some(Value::Flag(s.bias)),
     ),
     Key::new(
         "net.skip",
+        "Whether inputs are connected to the outputs as well.",
         Kind::Flag,
         |s, v| v.as_flag().map(|flag| s.skip = flag),
         |s| Some(Value::Flag(s.skip)),
     ),
     Key::new(
         "init.base",
+        "The symmetric point that noise is added to: all parameters 0, all weights constant, or units drawn at random that are copies of each other.",
         words(Base::WORDS),
         |s, v| v.as_word().and_then(Base::from_word).map(|w| s.base = w),
         |s| word(s.base.word()),
@@ -780,6 +816,7 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(|s| s.values.is_none(), "init.values is the base point instead"),
     Key::new(
         "init.base_value",
+        "The constant of base constant, or the range from -value to value of base copies.",
         SIGNED,
         |s, v| v.as_number().map(|x| s.base_value = x),
         |s| number(s.base_value),
@@ -791,6 +828,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "init.noise",
+        "Distribution of the noise: uniform on (-1, 1), or standard normal.",
         words(Noise::WORDS),
         |s, v| v.as_word().and_then(Noise::from_word).map(|w| s.noise = w),
         |s| word(s.noise.word()),
@@ -801,14 +839,17 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "init.gain",
+        "Factor of the noise of the weights by fan-in and fan-out.",
         words(Gain::WORDS),
         |s, v| v.as_word().and_then(Gain::from_word).map(|w| s.gain = w),
         |s| word(s.gain.word()),
     ),
-    Key::new("init.scale", AMOUNT, |s, v| v.as_number().map(|x| s.scale = x), |s| number(s.scale))
+    Key::new("init.scale",
+        "Size of the noise: initial parameter = base point + scale * noise. 0 is the symmetric point itself.", AMOUNT, |s, v| v.as_number().map(|x| s.scale = x), |s| number(s.scale))
     .only_runs(),
     Key::new(
         "init.scale_hidden",
+        "Factor of the scale for the weights of hidden layers.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.scale_hidden = x),
         |s| number(s.scale_hidden),
@@ -817,6 +858,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "init.scale_output",
+        "Factor of the scale for the weights of the output layer.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.scale_output = x),
         |s| number(s.scale_output),
@@ -825,6 +867,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "init.bias_scale",
+        "Size of the noise of the biases. By default that of the weights without a gain, 0 with one.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.bias_scale = Some(x)),
         |s| s.bias_scale.and_then(number),
@@ -833,6 +876,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "init.values",
+        "A base point of one's own: every parameter in the order of the layout, or an npy file of one point or one a seed.",
         Kind::Values,
         |s, v| {
             s.values = Some(match v {
@@ -849,20 +893,24 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "train.loss",
+        "What is minimized: the mean squared error, half its sum, or the (binary) cross-entropy.",
         words(Loss::WORDS),
         |s, v| v.as_word().and_then(Loss::from_word).map(|w| s.loss = w),
         |s| word(s.loss.word()),
     ),
     Key::new(
         "train.optimizer",
+        "How parameters follow the gradient.",
         words(Optimizer::WORDS),
         |s, v| v.as_word().and_then(Optimizer::from_word).map(|w| s.optimizer = w),
         |s| word(s.optimizer.word()),
     ),
-    Key::new("train.lr", AMOUNT, |s, v| v.as_number().map(|x| s.lr = x), |s| number(s.lr))
+    Key::new("train.lr",
+        "Learning rate.", AMOUNT, |s, v| v.as_number().map(|x| s.lr = x), |s| number(s.lr))
     .only_runs(),
     Key::new(
         "train.lr_hidden",
+        "Factor of the learning rate for hidden layers.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.lr_hidden = x),
         |s| number(s.lr_hidden),
@@ -871,6 +919,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "train.lr_output",
+        "Factor of the learning rate for the output layer.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.lr_output = x),
         |s| number(s.lr_output),
@@ -879,6 +928,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "train.momentum",
+        "Share of the last update that is kept.",
         FRACTION,
         |s, v| v.as_number().map(|x| s.momentum = x),
         |s| number(s.momentum),
@@ -888,16 +938,20 @@ pub(super) static KEYS: &[Key] = &[
         "only train.optimizer = \"momentum\" and \"nesterov\" do",
     )
     .only_runs(),
-    Key::new("train.beta1", FRACTION, |s, v| v.as_number().map(|x| s.beta1 = x), |s| number(s.beta1))
+    Key::new("train.beta1",
+        "Decay of Adam's mean of gradients.", FRACTION, |s, v| v.as_number().map(|x| s.beta1 = x), |s| number(s.beta1))
         .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does")
     .only_runs(),
-    Key::new("train.beta2", FRACTION, |s, v| v.as_number().map(|x| s.beta2 = x), |s| number(s.beta2))
+    Key::new("train.beta2",
+        "Decay of Adam's mean of squared gradients.", FRACTION, |s, v| v.as_number().map(|x| s.beta2 = x), |s| number(s.beta2))
         .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does")
     .only_runs(),
-    Key::new("train.rho", FRACTION, |s, v| v.as_number().map(|x| s.rho = x), |s| number(s.rho))
+    Key::new("train.rho",
+        "Decay of RMSProp's mean of squared gradients.", FRACTION, |s, v| v.as_number().map(|x| s.rho = x), |s| number(s.rho))
         .used_if(|s| s.optimizer == Optimizer::Rmsprop, "only train.optimizer = \"rmsprop\" does")
     .only_runs(),
-    Key::new("train.epsilon", AMOUNT, |s, v| v.as_number().map(|x| s.epsilon = x), |s| number(s.epsilon))
+    Key::new("train.epsilon",
+        "Added to the root of the mean of squared gradients.", AMOUNT, |s, v| v.as_number().map(|x| s.epsilon = x), |s| number(s.epsilon))
         .used_if(
             |s| matches!(s.optimizer, Optimizer::Adam | Optimizer::Rmsprop),
             "only train.optimizer = \"adam\" and \"rmsprop\" do",
@@ -905,6 +959,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "train.weight_decay",
+        "Added to the gradient: this times the weights, not the biases.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.weight_decay = x),
         |s| number(s.weight_decay),
@@ -912,6 +967,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "train.batch",
+        "Samples of an update: all of them, or so many (1 is online).",
         Kind::Batch,
         |s, v| {
             s.batch = if v.as_word().is_some() { None } else { Some(v.as_integer()? as u32) };
@@ -921,6 +977,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "train.steps",
+        "Updates of a run.",
         // Engines count steps in u32 and need one number more for "never".
         Kind::Integer { low: 1, high: u32::MAX as u64 - 1 },
         |s, v| v.as_integer().map(|n| s.steps = n as u32),
@@ -928,27 +985,33 @@ pub(super) static KEYS: &[Key] = &[
     ),
     Key::new(
         "train.stop",
+        "Whether a run rests once it has solved its task.",
         words(&["never", "solved"]),
         |s, v| v.as_word().map(|w| s.stop_when_solved = w == "solved"),
         |s| word(if s.stop_when_solved { "solved" } else { "never" }),
     ),
-    Key::new("noise.dropout", FRACTION, |s, v| v.as_number().map(|x| s.dropout = x), |s| number(s.dropout))
+    Key::new("noise.dropout",
+        "Share of hidden units that are off in an update.", FRACTION, |s, v| v.as_number().map(|x| s.dropout = x), |s| number(s.dropout))
         .used_if(|s| !s.hidden.is_empty(), "only hidden units drop out"),
     Key::new(
         "noise.gradient",
+        "Standard deviation of the noise added to gradients.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.gradient_noise = x),
         |s| number(s.gradient_noise),
     ),
     Key::new(
         "noise.input",
+        "Standard deviation of the noise added to inputs.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.input_noise = x),
         |s| number(s.input_noise),
     ),
-    Key::new("noise.mask", FRACTION, |s, v| v.as_number().map(|x| s.mask = x), |s| number(s.mask)),
+    Key::new("noise.mask",
+        "Share of connections that are missing throughout a run.", FRACTION, |s, v| v.as_number().map(|x| s.mask = x), |s| number(s.mask)),
     Key::new(
         "criteria.solved_tolerance",
+        "Solved: every output of every sample is strictly nearer than this to its target.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.solved_tolerance = x),
         |s| number(s.solved_tolerance),
@@ -957,12 +1020,14 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "criteria.solved_loss",
+        "If given, a run is solved when its loss is under this instead.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.solved_loss = Some(x)),
         |s| s.solved_loss.and_then(number),
     ),
     Key::new(
         "criteria.symmetry_tolerance",
+        "Units whose activations are this near, or nearer, count as copies.",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.symmetry_tolerance = x),
         |s| number(s.symmetry_tolerance),
@@ -971,6 +1036,7 @@ pub(super) static KEYS: &[Key] = &[
     .only_runs(),
     Key::new(
         "runs.seeds",
+        "Runs per cell.",
         Kind::Integer { low: 1, high: u64::MAX },
         |s, v| v.as_integer().map(|n| s.seeds = n),
         |s| integer(s.seeds),
@@ -978,6 +1044,7 @@ pub(super) static KEYS: &[Key] = &[
     .not_sweepable(),
     Key::new(
         "runs.seed",
+        "Master seed, from which all random numbers are drawn.",
         Kind::Integer { low: 0, high: u64::MAX },
         |s, v| v.as_integer().map(|n| s.seed = n),
         |s| integer(s.seed),
@@ -1010,6 +1077,9 @@ const OUTPUTS: &[&str] = &[
     SOFTMAX,
 ];
 
+/// What an entry of `init.values` means.
+pub(super) const ABOUT_ENTRIES: &str = "One parameter of init.values, by its number from 0.";
+
 /// The key of one entry of `init.values`.
 pub(super) fn entry(n: usize) -> &'static Key {
     // A spec names a few of them, and each is made once.
@@ -1018,7 +1088,7 @@ pub(super) fn entry(n: usize) -> &'static Key {
     let mut made = MADE.lock().unwrap_or_else(|broken| broken.into_inner());
     made.entry(n).or_insert_with(|| {
         let name = Box::leak(format!("init.value.{n}").into_boxed_str());
-        let key = Key::new(name, SIGNED, |_, _| None, |_| None);
+        let key = Key::new(name, ABOUT_ENTRIES, SIGNED, |_, _| None, |_| None);
         let key = key.used_if(|s| s.values.is_some(), "only init.values has entries");
         Box::leak(Box::new(Key { entry: Some(n), ..key }))
     })

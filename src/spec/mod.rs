@@ -13,6 +13,7 @@
 //! | `shard` | parts of a plan |
 //! | `resolved` | back from a manifest to the plan |
 //! | `frozen` | from a plan to a TOML file that says everything |
+//! | `schema` | what a spec may hold, as a JSON Schema for editors |
 //! | `presets` | specs that come with the program |
 
 mod build;
@@ -26,6 +27,7 @@ pub(crate) mod points;
 mod presets;
 mod range;
 mod resolved;
+mod schema;
 mod shard;
 
 use std::path::Path;
@@ -37,6 +39,7 @@ pub use plan::{Cell, Plan, Value};
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;
 pub use resolved::from_resolved;
+pub use schema::schema;
 pub use shard::Shard;
 
 use document::Given;
@@ -89,6 +92,11 @@ pub fn parse(text: &str, file: &str, overrides: &Overrides) -> Result<(Plan, Vec
     given.apply(overrides)?;
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
     build::plan(given, stem)
+}
+
+/// What the key of that dotted name means, in a sentence; `None` if there is no such key.
+pub fn about(name: &str) -> Option<&'static str> {
+    key::find(name).ok().map(|key| key.about)
 }
 
 /// The dotted names of all keys that cells may differ in.

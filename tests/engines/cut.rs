@@ -107,7 +107,15 @@ pub fn files(plan: &Plan, engine: &mut dyn Engine) -> BTreeMap<String, Vec<u8>> 
         }
     }
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    let all = ["cells.csv", "curves.csv", "params_final.npy", "params_init.npy", "runs.csv", "traces.csv"];
+    let all = [
+        "cells.csv",
+        "curves.csv",
+        "datapackage.json",
+        "params_final.npy",
+        "params_init.npy",
+        "runs.csv",
+        "traces.csv",
+    ];
     assert_eq!(names, all);
     files
 }

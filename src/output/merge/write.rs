@@ -18,7 +18,7 @@ use crate::output::manifest::{Manifest, RunsFile};
 use crate::output::parquet;
 use crate::output::partial::{self, PartialCell};
 use crate::output::rows::Rows;
-use crate::output::{OutputError, cells, curves, failed, params, runs, traces};
+use crate::output::{OutputError, cells, curves, failed, package, params, runs, traces};
 use crate::spec::Grid;
 
 /// Bytes of rows that are written at a time.
@@ -68,6 +68,7 @@ pub fn files(
     cells.close()?;
     files.insert(cells::FILE, cells.rows.mark()?);
     files.insert(curves::FILE, cells.curves.mark()?);
+    files.insert(package::FILE, package::write(place, manifest)?);
     Ok(files)
 }
 

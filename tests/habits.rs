@@ -1,0 +1,208 @@
+//! What people expect of a program: help that fits a terminal, completions, manual pages, colours only where they are seen.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::tempdir;
+
+fn symbreak(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_symbreak"));
+    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("NODEVICE_SELECT", "1");
+    command
+}
+
+fn stdout(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// What there is, as `symbreak --help` lists it.
+fn subcommands() -> Vec<String> {
+    let help = stdout(symbreak(&["--help"]).env("COLUMNS", "1000"));
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let mut names: Vec<String> =
+        listed.map(|line| line.split_whitespace().next().unwrap().to_string()).collect();
+    names.retain(|name| name != "help");
+    assert!(names.len() >= 14, "{names:?}");
+    names
+}
+
+/// Whether a program is there.
+fn is_there(program: &str) -> bool {
+    let asked = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok()
+}
+
+#[test]
+fn every_help_has_examples_that_fit_a_terminal() {
+    for name in subcommands() {
+        for columns in ["80", "100"] {
+            let help = stdout(symbreak(&[&name, "--help"]).env("COLUMNS", columns));
+            let (_, after) =
+                help.split_once("Examples:\n").unwrap_or_else(|| panic!("{name} --help has no examples"));
+            let examples: Vec<&str> = after.lines().take_while(|line| !line.is_empty()).collect();
+            assert!(examples.len() >= 2, "{name}: {examples:?}");
+            for line in &examples {
+                assert!(
+                    line.starts_with("  "),
+                    "{name} --help at {columns} columns breaks an example:\n{after}"
+                );
+            }
+            for line in help.lines() {
+                assert!(line.chars().count() <= 100, "{name} --help: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_subcommand_is_told_which_there_are() {
+    let Output { status, stderr, .. } = symbreak(&["shcema"]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert!(said.ends_with("; did you mean schema?\n"), "{said}");
+    for name in subcommands() {
+        assert!(said.contains(&name), "{said}");
+    }
+}
+
+#[test]
+fn shells_complete_every_subcommand() {
+    let place = tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = stdout(&mut symbreak(&["completions", shell]));
+        for name in subcommands() {
+            assert!(script.contains(&name), "{shell} knows no {name}");
+        }
+        assert!(
+            script.contains("--save-params") || shell == "fish" && script.contains("save-params"),
+            "{shell}"
+        );
+        let path = place.path().join(shell);
+        fs::write(&path, &script).unwrap();
+        if !["bash", "zsh", "fish"].contains(&shell) || !is_there(shell) {
+            continue;
+        }
+        let checked = Command::new(shell).arg("-n").arg(&path).output().unwrap();
+        assert!(checked.status.success() && checked.stderr.is_empty(), "{shell}: {checked:?}");
+    }
+    assert!(is_there("bash"), "the most common of the shells is not there to be asked");
+    let complete = |words: &[&str]| {
+        let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
+        let script = format!(
+            "source '{}'; COMP_WORDS=({}); COMP_CWORD={}; _symbreak symbreak '{last}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
+            place.path().join("bash").display(),
+            words.join(" "),
+            words.len() - 1
+        );
+        stdout(Command::new("bash").args(["--norc", "-c", &script]))
+    };
+    assert_eq!(complete(&["symbreak", "comp"]), "completions\n");
+    assert_eq!(complete(&["symbreak", "run", "--save"]), "--save-params\n");
+    assert_eq!(complete(&["symbreak", "run", "--runs", "pa"]), "parquet\n");
+}
+
+#[test]
+fn every_subcommand_has_a_manual_page() {
+    let place = tempdir().unwrap();
+    let directory = place.path().join("deep/man1");
+    let written = stdout(symbreak(&["man", "--out"]).arg(&directory));
+    let listed: Vec<&Path> = written.lines().map(Path::new).collect();
+    assert_eq!(listed.len(), fs::read_dir(&directory).unwrap().count());
+    let page = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    let main = page("symbreak.1");
+    assert_eq!(stdout(&mut symbreak(&["man"])), main);
+    for name in subcommands() {
+        assert!(main.contains(&format!("symbreak\\-{name}(1)")), "symbreak.1 does not name {name}");
+        let page = page(&format!("symbreak-{name}.1"));
+        assert!(page.contains(".TH symbreak-") && page.contains("Examples:"), "{name}:\n{page}");
+    }
+    assert!(page("symbreak-slurm-status.1").contains("symbreak slurm status"));
+    let mut checked = 0;
+    for (program, arguments) in [
+        ("groff", &["-K", "utf8", "-man", "-Tutf8", "-ww", "-z"][..]),
+        ("mandoc", &["-T", "lint", "-W", "error"]),
+        ("man", &["--warnings", "-l", "-Tutf8"]),
+    ] {
+        // That of macOS is another one.
+        if !cfg!(target_os = "linux") || !is_there(program) && program != "mandoc" {
+            continue;
+        }
+        for path in &listed {
+            let Ok(said) = Command::new(program).args(arguments).arg(path).output() else { break };
+            let complaints = String::from_utf8_lossy(&said.stderr).into_owned();
+            assert!(
+                said.status.success() && complaints.is_empty(),
+                "{program} {}: {complaints}",
+                path.display()
+            );
+            checked += 1;
+        }
+    }
+    if checked == 0 {
+        println!("SKIPPED: neither groff, man nor mandoc is there, so pages were not rendered");
+    }
+}
+
+/// What is written to a terminal, by `script` of util-linux.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(words: &str, no_color: bool) -> String {
+    let program = env!("CARGO_BIN_EXE_symbreak");
+    let mut command = Command::new("script");
+    command.args(["-qefc", &format!("'{program}' {words}"), "/dev/null"]).stdin(Stdio::null());
+    command.env("TERM", "xterm-256color").env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    String::from_utf8_lossy(&command.output().expect("script, of util-linux").stdout).into_owned()
+}
+
+/// Whether a text sets colours or weights: ESC [ … m.
+fn is_styled(text: &str) -> bool {
+    let parameters = |c: char| c.is_ascii_digit() || c == ';';
+    text.split("\u{1b}[").skip(1).any(|after| after.trim_start_matches(parameters).starts_with('m'))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn colours_are_for_terminals_and_for_those_who_want_them() {
+    assert!(is_styled("a\u{1b}[1;4mb") && !is_styled("a\u{1b}[2Kb"));
+    let place = tempdir().unwrap();
+    let run = format!(
+        "run xor-scale --seeds 3 --backend mock --set train.steps=3 --out '{}'",
+        place.path().join("a").display()
+    );
+    for words in ["--help", "run --help", "run --frobnicate", "presets", "devices", &run] {
+        let styled = on_a_terminal(words, false);
+        assert!(styled.lines().count() > 1, "{words}: {styled}");
+        // The control: where clap has something to style, it does.
+        assert_eq!(
+            is_styled(&styled),
+            words.contains("help") || words.contains("frob"),
+            "{words}: {styled:?}"
+        );
+        let plain = on_a_terminal(words, true);
+        assert!(plain.lines().count() > 1 && !is_styled(&plain), "{words} with NO_COLOR: {plain:?}");
+        let arguments: Vec<&str> = words.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+        let Output { stdout, stderr, .. } = symbreak(&arguments).output().unwrap();
+        for text in [stdout, stderr] {
+            assert!(!text.contains(&0x1b), "{words} in a pipe: {}", String::from_utf8_lossy(&text));
+        }
+    }
+    // Of the bar on a terminal, too.
+    let run = run.replace("/a'", "/b'");
+    assert!(!is_styled(&on_a_terminal(&run, true)));
+}
+
+#[test]
+fn presets_have_a_line_each() {
+    let listed = stdout(&mut symbreak(&["presets"]));
+    assert_eq!(listed.lines().count(), symbreak::spec::presets().len());
+    for (line, preset) in listed.lines().zip(symbreak::spec::presets()) {
+        assert!(line.starts_with(preset.name) && line.ends_with(preset.about), "{line}");
+        assert!(preset.about.chars().count() > 10, "{line}");
+    }
+}
