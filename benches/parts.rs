@@ -94,7 +94,8 @@ fn csv_rows(criterion: &mut Criterion) {
     let batch = Batch { program: &plan.programs[0], runs: &runs, start, keep_parameters: false };
     let trained = CpuEngine::new(Some(1)).and_then(|mut engine| engine.train(&batch, &watch));
     let results = trained.expect("it trains").runs;
-    let swept = runs::Swept::new(&plan.cells[0].values);
+    let values = plan.grid.values(0);
+    let swept = runs::Swept::new(&values);
     let mut group = criterion.benchmark_group("rows");
     group.throughput(Throughput::Elements(results.len() as u64));
     group.bench_function("runs.csv", |bencher| {

@@ -221,6 +221,13 @@ fn a_dry_run_writes_nothing() {
         .stdout(contains("kernel mock: it was asked for"))
         .stdout(contains("measured at 0, 1, 2, 3, 4, 5, …"))
         .stdout(contains("nothing was written"));
+    symbreak(&place, SMALL)
+        .args(["--dry-run", "--shard", "2/7"])
+        .assert()
+        .success()
+        .stdout(contains("shard 2/7 of 34 cells x 20 seeds: 97 runs"));
+    let shard = json(symbreak(&place, SMALL).args(["--dry-run", "--shard", "7/7", "--json"]));
+    assert_eq!((&shard["runs"], &shard["programs"].as_array().unwrap().len()), (&98.into(), &1));
     let document = json(symbreak(&place, SMALL).args(["--dry-run", "--json"]));
     assert_eq!(document["runs"], 680);
     assert_eq!(document["cell_count"], 34);
@@ -335,6 +342,13 @@ fn help_has_examples_and_no_mock() {
         .success()
         .stdout(contains("Examples:").and(contains("mock").not()));
     symbreak(&place, "--help").assert().success().stdout(contains("Exit status"));
+    // Clap wraps options to the terminal; of what comes after them it would wrap lines that are wrapped already.
+    for words in ["slurm --help", "merge --help"] {
+        let output = symbreak(&place, words).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (_, after) = text.split_once("\nExamples:\n").unwrap();
+        assert!(after.lines().all(|line| line.chars().count() <= 80), "{words}: {after}");
+    }
 }
 
 #[test]

@@ -234,19 +234,28 @@ fn out_of_memory_batches_shrink_until_they_fit() {
 }
 
 #[test]
-fn wrong_results_are_tried_once_more_with_fewer_runs() {
+fn wrong_results_are_tried_again_with_fewer_runs() {
     let (place, engine, done, notes) = disturbed(|_, runs| {
         (runs > 150).then(|| EngineError::Device("the faulty device did 9 of 20 steps".into()))
     });
     done.unwrap();
     assert_eq!(files(place.path()), undisturbed(&mut faulty(usize::MAX, |_, _| None)));
     assert_eq!((engine.batches[0], &engine.batches[1..]), (300, &[150; 8][..]));
+    let (place, engine, done, _) = disturbed(|_, runs| {
+        (runs > 75).then(|| EngineError::Device("the faulty device did 9 of 20 steps".into()))
+    });
+    done.unwrap();
+    assert_eq!(files(place.path()), undisturbed(&mut faulty(usize::MAX, |_, _| None)));
+    // After 16 windows it looks whether the full size does again, and then it does not look again.
+    let expected = [&[300, 150][..], &[75; 16]].concat();
+    assert_eq!(engine.batches[..18], expected);
     assert_eq!(notes, ["the faulty device did 9 of 20 steps; trying again with at most 150 runs at a time"]);
 
     let (place, engine, done, _) = disturbed(|_, _| Some(EngineError::Device("did nothing".into())));
-    let message = "did nothing; tried again once, with 150 runs at a time; --fallback cpu would have gone on";
+    let message = "did nothing; tried again 3 times, with 150, 75 and 64 runs at a time; \
+                   --fallback cpu would have gone on";
     given_up(&place, done, 0, message);
-    assert_eq!(engine.batches, [300, 150]);
+    assert_eq!(engine.batches, [300, 150, 75, 64]);
 }
 
 /// What the engine returns is looked at by the sweep, too.
@@ -303,8 +312,9 @@ fn another_engine_takes_over_from_the_failed_window_on() {
     let (done, notes) = sweep_into(place.path(), &plan_of_1200(), &mut first, Some(&mut other));
     let manifest = done.unwrap();
     assert_eq!(
-        notes[1],
-        "did nothing; tried again once, with 150 runs at a time; from run 600 on by none (processor) through second"
+        notes[3],
+        "did nothing; tried again 3 times, with 150, 75 and 64 runs at a time; \
+         from run 600 on by none (processor) through second"
     );
     let stints: Vec<_> =
         manifest.trained_by.iter().map(|s| (s.from, s.to, s.engine.backend.as_str())).collect();
@@ -341,8 +351,7 @@ fn a_second_engine_that_fails_too_is_reported() {
     let mut other = faulty(300, |call, _| (call >= 1).then(|| EngineError::Device("nor did this".into())));
     let (done, _) = sweep_into(place.path(), &plan_of_1200(), &mut faulty(300, fault), Some(&mut other));
     // A window of each is kept.
-    let message =
-        "nor did this; tried again once, with 150 runs at a time; --fallback cpu would have gone on";
+    let message = "nor did this; tried again 3 times, with 150, 75 and 64 runs at a time; --fallback cpu would have gone on";
     given_up(&place, done, 600, message);
 }
 
@@ -519,7 +528,7 @@ fn a_first_batch_that_diverges_throughout_stops_the_sweep() {
             .code(1)
             .stdout("")
             .stderr(contains(format!(
-                "error: all {runs} runs of the first batch diverged: look at train.lr and init.scale"
+                "error: all of the first {runs} runs diverged: look at train.lr and init.scale"
             )))
             .stderr(contains(format!("{runs} of 680 runs are kept in out, where cells.csv covers them")))
             .stderr(contains("--adapter batch=70 --keep-going --resume\n"));
@@ -527,8 +536,8 @@ fn a_first_batch_that_diverges_throughout_stops_the_sweep() {
         assert_eq!(runs_csv.lines().count() as u64, runs + 1);
     };
     stopped(&mut symbreak(&place, HOT), 70);
-    // It is not let through by being resumed.
-    stopped(symbreak(&place, HOT).arg("--resume"), 140);
+    // It is not let through by being resumed, and nothing more is trained.
+    stopped(symbreak(&place, HOT).arg("--resume"), 70);
     symbreak(&place, HOT).args(["--resume", "--keep-going"]).assert().success();
     assert_eq!(files(&place.path().join("out")), whole(&format!("{HOT} --keep-going")));
     // The twins: one run that does not diverge is enough; a sweep of one batch has nothing left to be stopped.
@@ -545,7 +554,11 @@ fn a_first_batch_that_diverges_throughout_stops_the_sweep() {
 #[test]
 fn of_the_shards_the_first_alone_is_stopped_where_all_diverges() {
     let place = tempdir().unwrap();
-    symbreak(&place, HOT).args(["--shard", "1/3"]).assert().code(1).stderr(contains("first batch diverged"));
+    symbreak(&place, HOT)
+        .args(["--shard", "1/3"])
+        .assert()
+        .code(1)
+        .stderr(contains("runs diverged: look at"));
     let second = HOT.replace("--out out", "--out second");
     symbreak(&place, &second).args(["--shard", "2/3"]).assert().success();
 }
@@ -558,9 +571,9 @@ fn a_first_batch_that_is_not_verified_stops_the_sweep() {
         .assert()
         .code(3)
         .stdout("")
-        .stderr(contains("error: verification failed in the first batch: ").and(contains(" on mock without")))
+        .stderr(contains("error: verification failed at the beginning: ").and(contains(" on mock without")))
         .stderr(contains("70 of 680 runs are kept in out").and(contains("--keep-going --resume\n")));
-    symbreak(&place, &words).arg("--resume").assert().code(3).stderr(contains("140 of 680 runs are kept"));
+    symbreak(&place, &words).arg("--resume").assert().code(3).stderr(contains("70 of 680 runs are kept"));
     // The whole sweep fails for the same reason at its end, with everything in place.
     symbreak(&place, &words)
         .args(["--resume", "--keep-going"])
@@ -581,7 +594,7 @@ fn no_preset_is_stopped_by_its_first_batch() {
         let (plan, _) = parse(preset.text, preset.name, &Overrides::default()).unwrap();
         let last = plan.runs().min(16);
         let first_runs = plan.stretches(0..last).flat_map(|(cell, seeds)| {
-            let cell = &plan.cells[cell];
+            let cell = plan.cell(cell);
             seeds.map(move |seed| (cell.program, cell.run(seed)))
         });
         let goes_on = first_runs.into_iter().any(|(program, run)| {
@@ -657,9 +670,9 @@ mod signals {
         }
     }
 
-    /// Both arrive before the program can do anything about the first.
+    /// As `timeout` sends them. Both arrive before the program can do anything about the first.
     #[test]
-    fn a_second_signal_ends_the_program_at_once() {
+    fn signals_at_once_are_one_wish() {
         let place = tempdir().unwrap();
         let child = under_way(&place, "mock --adapter batch=500");
         for name in ["-STOP", "-INT", "-TERM", "-CONT"] {
@@ -668,9 +681,48 @@ mod signals {
         let output = child.wait_with_output().unwrap();
         assert!([130, 143].contains(&output.status.code().unwrap()));
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!said.contains("interrupted"), "{said}");
-        assert!(!place.path().join("out/cells.csv").exists(), "it was put down");
-        assert!(fs::metadata(place.path().join("out/journal.jsonl")).unwrap().len() > 0);
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("interrupted: ") && last.ends_with("--out out --resume"), "{said}");
+        assert!(place.path().join("out/cells.csv").exists(), "it was not put down");
+    }
+
+    /// The program can't say its last words, for nobody reads them, and would wait for ever.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_later_signal_ends_the_program_at_once() {
+        use std::io::Write;
+
+        /// What a pipe holds that nobody reads from.
+        const PIPE: usize = 1 << 16;
+        let place = tempdir().unwrap();
+        let (_unread, mut stderr) = std::io::pipe().unwrap();
+        stderr.write_all(&[b'x'; PIPE]).unwrap();
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin("symbreak"))
+            .current_dir(place.path())
+            .args(words("mock --adapter batch=500").split_whitespace())
+            .arg("--quiet")
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        let journal = place.path().join("out/journal.jsonl");
+        while fs::metadata(&journal).map_or(0, |data| data.len()) == 0 {
+            sleep(Duration::from_millis(1));
+        }
+        signal(&child, "-INT");
+        while !place.path().join("out/cells.csv").exists() {
+            sleep(Duration::from_millis(1));
+        }
+        // As often as it takes: some may come too soon.
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            signal(&child, "-INT");
+            sleep(Duration::from_millis(100));
+        };
+        assert_eq!(status.code(), Some(130));
+        let manifest = Manifest::read(&place.path().join("out")).unwrap().unwrap();
+        assert!(manifest.counts.runs_finished > 0, "what was finished is kept");
     }
 
     #[test]

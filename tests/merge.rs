@@ -670,6 +670,7 @@ fn engines_are_told_apart_and_threads_are_not() {
             threads,
             ..all.manifest.engine.clone()
         },
+        git_hash: symbreak::output::manifest::git_hash(),
     };
     assert_eq!(all.manifest.trained_by, [stint(0, 39, "none", 1), stint(39, 78, "elsewhere", 2)]);
     assert_eq!((all.manifest.engine.adapter.as_str(), all.manifest.engine.threads), ("none", 1));
@@ -683,6 +684,13 @@ fn engines_are_told_apart_and_threads_are_not() {
     let other = merge(&directories[..2], &place.path().join("builds"), MISSING).unwrap();
     let warning = &other.warnings[0];
     assert!(warning.contains("different commits: ") && warning.contains("abc"), "{warning}");
+    // Of one shard.
+    manifest.git_hash = Manifest::read(&directories[1]).unwrap().unwrap().git_hash;
+    manifest.trained_by[0].git_hash = Some("def".into());
+    manifest.write(&directories[0]).unwrap();
+    let other = merge(&directories[..2], &place.path().join("stints"), MISSING).unwrap();
+    let warning = &other.warnings[0];
+    assert!(warning.contains("different commits: ") && warning.contains("def"), "{warning}");
 }
 
 #[test]

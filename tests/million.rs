@@ -1,4 +1,4 @@
-//! A million runs on the `cpu` engine: complete files, in memory that does not grow with the number of runs.
+//! A million runs on the `cpu` engine: complete files, in memory that grows neither with the number of runs nor of cells.
 
 use std::fs;
 use std::path::Path;
@@ -105,9 +105,31 @@ fn a_million_runs_take_no_more_memory_than_a_few_windows() {
     }
 }
 
-/// A plan has its cells in memory, and that is seen: the measure of the test above measures.
+/// Cells of one run each: if the plan or the files had something in memory for every cell, it would be most of all.
 #[test]
-fn a_dry_run_takes_memory_for_cells_and_none_for_runs() {
+fn a_million_cells_take_no_more_memory_than_a_few_windows() {
+    let place = tempdir().unwrap();
+    let words = "run xor-scale --set train.steps=1 --set net.activation=tanh --sweep init.scale=lin:0.1:1:1000 \
+                 --sweep train.lr=lin:0.1:1:1000 --seeds 1 --backend cpu --threads 2 --quiet --runs none --out cells";
+    if let Some(peak) = measured(peak(words, place.path())) {
+        assert!(peak < BOUND, "{} MiB for {words}", peak >> 20);
+    }
+    let out = place.path().join("cells");
+    let manifest = Manifest::read(&out).unwrap().unwrap();
+    assert_eq!((manifest.counts.runs_finished, manifest.cell_count), (RUNS, RUNS));
+    manifest.check(&out).unwrap();
+    // Each row has the values of its cell: the last key is the fastest.
+    let text = fs::read_to_string(out.join("cells.csv")).unwrap();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(rows.len() as u64, RUNS);
+    for (cell, start) in [(0, "0,0.1,0.1,1,"), (999, "999,0.1,1.0,1,"), (999_000, "999000,1.0,0.1,1,")] {
+        assert!(rows[cell].starts_with(start), "{}", rows[cell]);
+    }
+}
+
+/// A plan has the values of each key in memory, and that is seen: the measure of the tests above measures.
+#[test]
+fn a_dry_run_takes_memory_for_values_and_none_for_cells_and_runs() {
     let place = tempdir().unwrap();
     let dry = |sweep: &str| {
         let words =
@@ -115,10 +137,11 @@ fn a_dry_run_takes_memory_for_cells_and_none_for_runs() {
         peak(&words, place.path())
     };
     let many_seeds = dry("--set init.scale=1 --seeds 18446744073709551615");
-    let many_cells = dry("--sweep init.scale=lin:0.1:1:1000 --sweep train.lr=lin:0.1:1:1000 --seeds 1");
-    if let (Some(seeds), Some(cells)) = (measured(many_seeds), many_cells) {
-        assert!(seeds < BOUND, "{} MiB", seeds >> 20);
-        assert!(cells > seeds + (8 << 20), "{} and {} MiB", cells >> 20, seeds >> 20);
+    let many_cells = dry("--sweep init.scale=lin:0.1:1:1000 --sweep train.lr=lin:0.1:1:10000 --seeds 1");
+    let many_values = dry("--sweep init.scale=lin:0.1:1:1000000 --seeds 1");
+    if let (Some(seeds), Some(cells), Some(values)) = (measured(many_seeds), many_cells, many_values) {
+        assert!(seeds < BOUND && cells < seeds + (8 << 20), "{} and {} MiB", cells >> 20, seeds >> 20);
+        assert!(values > seeds + (8 << 20), "{} and {} MiB", values >> 20, seeds >> 20);
     }
     assert!(names(place.path()).is_empty(), "nothing is written");
 }

@@ -372,7 +372,7 @@ fn json_has_the_manifest_and_the_cells() {
     let cells = document["cells"].as_array().unwrap();
     assert_eq!(cells.len(), 6);
     assert_eq!(cells[2]["init.scale"], 1e-3);
-    assert_eq!(cells[1]["net.hidden"], serde_json::to_value(&plan.cells[1].values[1]).unwrap());
+    assert_eq!(cells[1]["net.hidden"], serde_json::to_value(&plan.grid.values(1)[1]).unwrap());
     assert!(cells[1]["fraction_escaped"].is_null(), "one hidden unit cannot start symmetric");
     assert_eq!(cells[0]["runs"], 13);
     let columns: Vec<String> = cells[0].as_object().unwrap().keys().cloned().collect();

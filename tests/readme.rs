@@ -16,7 +16,7 @@ fn the_spec_of_the_readme_loads_and_says_the_defaults() {
     let spec = &README[start..start + README[start..].find("```").unwrap()];
     let (plan, warnings) = parse(spec, "README.md", &Overrides::default()).unwrap();
     assert_eq!(warnings, []);
-    let swept = plan.swept.clone();
+    let swept = plan.grid.swept();
     // The same without any line that only repeats a default.
     let (bare, _) = parse("[task]\ndataset = \"xor\"\n", "bare.toml", &Overrides::default()).unwrap();
     assert!(!swept.is_empty());
@@ -48,8 +48,12 @@ fn every_column_of_the_files_is_in_the_readme() {
     results.finish().unwrap();
     for file in ["runs.csv", "cells.csv", "curves.csv"] {
         let text = std::fs::read_to_string(place.path().join(file)).unwrap();
-        for column in
-            text.lines().next().unwrap().split(',').filter(|column| !plan.swept.contains(&column.to_string()))
+        for column in text
+            .lines()
+            .next()
+            .unwrap()
+            .split(',')
+            .filter(|column| !plan.grid.swept().contains(&column.to_string()))
         {
             // The fractions are listed by their pattern.
             let listed = column.starts_with("fraction_") || README.contains(&format!("`{column}`"));

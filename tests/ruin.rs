@@ -8,6 +8,8 @@ mod chance;
 #[path = "ruin/subject.rs"]
 mod subject;
 
+#[path = "ruin/changed.rs"]
+mod changed;
 #[cfg(target_os = "linux")]
 #[path = "ruin/clock.rs"]
 mod clock;
@@ -28,6 +30,9 @@ mod kills;
 #[cfg(target_os = "linux")]
 #[path = "ruin/mounts.rs"]
 mod mounts;
+#[cfg(unix)]
+#[path = "ruin/places.rs"]
+mod places;
 #[cfg(target_os = "linux")]
 #[path = "ruin/preloaded.rs"]
 mod preloaded;

@@ -266,9 +266,12 @@ fn what_failed_is_named_with_the_commands_that_submit_it_again() {
     let error = refused(&cluster, 1, &submit("100"));
     assert!(error.contains("sbatch refused: ") && error.contains("use fewer with --tasks N"), "{error}");
     cluster.ask("scontrol", &["update", "nodename=n1,n2", "state=drain", "reason=test"]);
-    symbreak(&cluster, &submit("5"));
+    let comment = r#"two words, "one" in \ and #3"#;
+    symbreak(&cluster, &[&submit("5")[..], &[&format!("--sbatch=--comment={comment}")]].concat());
     let report = look();
     assert_eq!(report.states(), BTreeMap::from([("pending", (1..=5).collect())]));
+    let comments = cluster.ask("squeue", &["--noheader", "--format=%k"]);
+    assert!(comments.lines().count() > 1 && comments.lines().all(|line| line == comment), "{comments}");
     let text = symbreak(&cluster, &["slurm", "status", directory]);
     assert!(text.contains("pending: 5 (tasks 1-5)") && text.contains("merge: pending"), "{text}");
     let said = symbreak(&cluster, &submit("5"));
@@ -290,11 +293,11 @@ fn what_failed_is_named_with_the_commands_that_submit_it_again() {
     assert!(merge.contains("42 of 104 runs") && merge.contains("missing"), "{merge}");
     let text = symbreak(&cluster, &["slurm", "status", directory]);
     assert!(text.contains("failed: 2 (tasks 2,4)"), "{text}");
-    assert!(text.contains("Submit tasks 2,4 again, and the merge after them:"), "{text}");
+    assert!(text.contains("Remove what is in the way of task 2, task 4,"), "{text}");
+    assert!(text.contains("submit tasks 2,4 again, and the merge after them:"), "{text}");
     assert!(report.commands().iter().all(|command| text.contains(command)), "{text}");
 
     // As it is asked for, by hand.
-    in_the_way.iter().for_each(|path| fs::remove_file(path).unwrap());
     let submitted = cluster.command("sh").args(["-euc", &report.commands().join("\n")]).output().unwrap();
     assert!(submitted.status.success(), "{submitted:?}");
     let report = look();
@@ -428,6 +431,7 @@ fn bad_flags_are_named() {
         (&["--tasks", "5", "--time", "1\n2"], "--time: expected one line"),
         (&["--tasks", "5", "--sbatch=account=me"], "such as --sbatch=--account=NAME"),
         (&["--tasks", "5", "--sbatch=--array=1-9"], "their own --array"),
+        (&["--tasks", "5", "--sbatch=--arr=1-9"], "their own --array, which --arr may be short for"),
         (&["--tasks", "5", "--sbatch=-Jname"], "their own --job-name"),
         (&["--tasks", "5", "--sbatch", "--account=me"], "equal sign is needed"),
         (&["--tasks", "5", "--json", "--dry-run"], "cannot be used with"),

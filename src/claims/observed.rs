@@ -63,17 +63,17 @@ impl Observed {
         watch: &Watch<'_>,
     ) -> Result<Observed, EngineError> {
         let options = Observed::options(&plan, traced);
-        let mut by_cell: Vec<Option<Vec<Found>>> = vec![None; plan.cells.len()];
+        let all_cells = 0..plan.grid.cells() as usize;
+        let mut by_cell: Vec<Option<Vec<Found>>> = vec![None; all_cells.len()];
         let mut kernels = Vec::new();
         let started = Instant::now();
         for (index, program) in plan.programs.iter().enumerate() {
             kernels.push(engine.placement(program)?.kernel);
-            let cells: Vec<usize> =
-                (0..plan.cells.len()).filter(|&cell| plan.cells[cell].program == index).collect();
+            let cells: Vec<usize> = all_cells.clone().filter(|&cell| plan.program(cell) == index).collect();
             let runs: Vec<Run> = cells
                 .iter()
-                .flat_map(|&cell| (0..plan.seeds).map(move |seed| (cell, seed)))
-                .map(|(cell, seed)| Run { traced, ..plan.cells[cell].run(seed) })
+                .map(|&cell| plan.cell(cell))
+                .flat_map(|cell| (0..plan.seeds).map(move |seed| Run { traced, ..cell.run(seed) }))
                 .collect();
             let batch = Batch { program, runs: &runs, start: Start::Drawn, keep_parameters: true };
             let trained = engine.train(&batch, watch)?;
@@ -112,7 +112,7 @@ impl Observed {
             Runs {
                 plan,
                 cell,
-                program: &plan.programs[plan.cells[cell].program],
+                program: &plan.programs[plan.program(cell)],
                 results: &self.results[runs.clone()],
                 parameters: &self.parameters[runs],
             }
@@ -155,7 +155,7 @@ pub fn options(plan: &Plan, traced: bool) -> Options {
 
 /// The cells of a plan that have one of these values of each of these keys, as columns print them.
 pub fn selected(plan: &Plan, values: &[(&str, &[&str])]) -> impl Iterator<Item = usize> {
-    (0..plan.cells.len()).filter(move |&cell| {
+    (0..plan.grid.cells() as usize).filter(move |&cell| {
         values
             .iter()
             .all(|&(key, wanted)| setting(plan, cell, key).is_some_and(|is| wanted.contains(&is.as_str())))
@@ -164,8 +164,8 @@ pub fn selected(plan: &Plan, values: &[(&str, &[&str])]) -> impl Iterator<Item =
 
 /// A key's value in a cell, as a column prints it; `None` where it has none.
 fn setting(plan: &Plan, cell: usize, key: &str) -> Option<String> {
-    match plan.swept.iter().position(|swept| swept == key) {
-        Some(place) => Some(plan.cells[cell].values[place].to_string()),
+    match plan.grid.swept().iter().position(|swept| swept == key) {
+        Some(place) => Some(plan.grid.values(cell)[place].to_string()),
         None => {
             let (table, leaf) = key.split_once('.')?;
             let value = plan.resolved.get(table)?.get(leaf)?;
@@ -196,12 +196,12 @@ impl<'a> Runs<'a> {
 
     /// What tells this cell from the other ones of `among` that are of its plan: its values of the keys in which they differ.
     pub fn label(&self, among: &[Runs<'_>]) -> String {
-        let values = &self.plan.cells[self.cell].values;
+        let values = self.plan.grid.values(self.cell);
         let differs = |place: usize, value: &Value| {
             among
                 .iter()
                 .filter(|other| std::ptr::eq(other.plan, self.plan))
-                .any(|other| other.plan.cells[other.cell].values[place] != *value)
+                .any(|other| other.plan.grid.values(other.cell)[place] != *value)
         };
         let shown: Vec<String> = values
             .iter()

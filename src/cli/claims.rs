@@ -292,8 +292,9 @@ mod tests {
             assert!(shown(&claim.number.to_string()).unwrap().starts_with("# Claim"));
             for experiment in claim.experiments() {
                 let text = shown(experiment.name).unwrap();
-                let read = crate::spec::parse(&text, experiment.name, &Overrides::default());
-                assert_eq!(read.unwrap().0, experiment.plan(&Overrides::default()).unwrap());
+                let (read, _) = crate::spec::parse(&text, experiment.name, &Overrides::default()).unwrap();
+                let wanted = experiment.plan(&Overrides::default()).unwrap();
+                assert_eq!((&read.resolved, &read.programs), (&wanted.resolved, &wanted.programs));
             }
         }
         let unknown = shown("claim-first-step").unwrap_err();

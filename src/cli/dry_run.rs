@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Failure, print, print_json};
 use crate::engine::{Description, Engine, measured_steps};
 use crate::output::Options;
-use crate::spec::Plan;
+use crate::spec::{Plan, Shard};
 use crate::sweep::estimate::{Estimate, estimate};
 use crate::sweep::{limits, placements, windows};
 
@@ -19,6 +19,8 @@ struct Report<'a> {
     plan_hash: String,
     #[serde(flatten)]
     engine: Description,
+    shard: Option<Shard>,
+    /// Of the shard, or of the whole sweep.
     runs: u64,
     cell_count: u64,
     seeds: u64,
@@ -38,9 +40,16 @@ struct Program {
     batches: u64,
 }
 
-/// Tries out each program for a moment and prints what the whole sweep would take.
-pub fn run(plan: &Plan, engine: &mut dyn Engine, options: &Options, json: bool) -> Result<(), Failure> {
-    let estimates = estimate(plan, engine, options)?;
+/// Tries out each program for a moment and prints what the sweep, or a shard of it, would take.
+pub fn run(
+    plan: &Plan,
+    shard: Option<Shard>,
+    engine: &mut dyn Engine,
+    options: &Options,
+    json: bool,
+) -> Result<(), Failure> {
+    let numbers = shard.map_or(0..plan.runs(), |shard| shard.of_runs(plan.runs()));
+    let estimates = estimate(plan, numbers.clone(), engine, options)?;
     let limits = limits(plan, &placements(plan, engine)?, options);
     let programs: Vec<Program> = estimates
         .into_iter()
@@ -55,11 +64,12 @@ pub fn run(plan: &Plan, engine: &mut dyn Engine, options: &Options, json: bool) 
         name: &plan.name,
         plan_hash: plan.hash(),
         engine: engine.description(),
-        runs: plan.runs(),
-        cell_count: plan.cells.len() as u64,
+        shard,
+        runs: numbers.end - numbers.start,
+        cell_count: plan.grid.cells(),
         seeds: plan.seeds,
-        swept: &plan.swept,
-        windows: windows(plan, 0..plan.runs(), &limits),
+        swept: plan.grid.swept(),
+        windows: windows(plan, numbers, &limits),
         batches: programs.iter().map(|program| program.batches).sum(),
         seconds: programs.iter().map(|program| program.estimate.seconds).sum(),
         programs,
@@ -70,12 +80,13 @@ pub fn run(plan: &Plan, engine: &mut dyn Engine, options: &Options, json: bool) 
 
 fn text(report: &Report<'_>) -> String {
     let mut text = String::new();
+    let Report { name, cell_count, seeds, runs, batches, .. } = report;
+    let what = match report.shard {
+        Some(shard) => format!("shard {shard} of {cell_count} cells x {seeds} seeds: {runs} runs"),
+        None => format!("{cell_count} cells x {seeds} seeds = {runs} runs"),
+    };
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "{}: {} cells x {} seeds = {} runs, about {} batches",
-        report.name, report.cell_count, report.seeds, report.runs, report.batches
-    );
+    let _ = writeln!(text, "{name}: {what}, about {batches} batches");
     if !report.swept.is_empty() {
         let _ = writeln!(text, "swept: {}", report.swept.join(", "));
     }
@@ -97,12 +108,12 @@ fn text(report: &Report<'_>) -> String {
         );
         let _ = writeln!(
             text,
-            "  speed {:.1e} net-steps/s tried out: about {}",
+            "  speed {:.1e} net-steps/s tried out: {}",
             of.net_steps_per_second,
             duration(of.seconds)
         );
     }
-    let _ = writeln!(text, "\nabout {} in all; nothing was written", duration(report.seconds));
+    let _ = writeln!(text, "\n{} in all; nothing was written", duration(report.seconds));
     text
 }
 
@@ -132,13 +143,13 @@ fn bytes(count: u64) -> String {
     if unit == "B" { format!("{count} B") } else { format!("{scaled:.1} {unit}") }
 }
 
-/// `0.3 s`, `12 min`, `4.5 h`
+/// `about 0.3 s`, `about 12 min`, `about 4.5 h`
 fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 0.1 => "under 0.1 s".into(),
-        s if s < 100.0 => format!("{s:.1} s"),
-        s if s < 6000.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
+        s if s < 100.0 => format!("about {s:.1} s"),
+        s if s < 6000.0 => format!("about {:.0} min", s / 60.0),
+        s => format!("about {:.1} h", s / 3600.0),
     }
 }
 
@@ -154,8 +165,8 @@ mod tests {
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(3 << 30), "3.0 GiB");
         assert_eq!(duration(0.01), "under 0.1 s");
-        assert_eq!(duration(12.34), "12.3 s");
-        assert_eq!(duration(600.0), "10 min");
-        assert_eq!(duration(9000.0), "2.5 h");
+        assert_eq!(duration(12.34), "about 12.3 s");
+        assert_eq!(duration(600.0), "about 10 min");
+        assert_eq!(duration(9000.0), "about 2.5 h");
     }
 }

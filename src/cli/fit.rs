@@ -150,15 +150,15 @@ fn in_group(values: &Map<String, Json>) -> String {
 
 /// The place of a key among the swept ones, if its values are numbers.
 fn swept_key(plan: &Plan, key: &str) -> Result<usize, Failure> {
+    let swept = plan.grid.swept();
     let is_scale =
-        |at: &usize| plan.cells.iter().all(|cell| cell.values[*at].as_number().is_some_and(|x| x >= 0.0));
-    let scales: Vec<&str> =
-        (0..plan.swept.len()).filter(is_scale).map(|at| plan.swept[at].as_str()).collect();
+        |at: &usize| plan.grid.range(*at).iter().all(|value| value.as_number().is_some_and(|x| x >= 0.0));
+    let scales: Vec<&str> = (0..swept.len()).filter(is_scale).map(|at| swept[at].as_str()).collect();
     let advice = match scales.as_slice() {
         [] => "it sweeps no key whose values are numbers from 0 up".to_string(),
         some => format!("--key takes {}", some.join(" or ")),
     };
-    match plan.swept.iter().position(|swept| swept == key) {
+    match swept.iter().position(|swept| swept == key) {
         Some(at) if is_scale(&at) => Ok(at),
         Some(_) => {
             let message = format!("--key {key}: its values are not all numbers from 0 up; {advice}");
@@ -173,30 +173,27 @@ fn groups(plan: &Plan, at: usize, directory: &Path) -> Result<Vec<Gathered>, Fai
     let measured: BTreeMap<u32, Vec<u32>> =
         plan.programs.iter().map(|program| (program.steps, measured_steps(program.steps))).collect();
     let mut groups: Vec<Gathered> = Vec::new();
-    // The group of each cell that has been met.
-    let mut of_cell: Vec<Option<usize>> = vec![None; plan.cells.len()];
-    for run in recorded::read(directory)? {
-        let Some(cell) = plan.cells.get(run.cell) else {
-            let message =
-                format!("its rows have a run of cell {}, the sweep has {} cells", run.cell, plan.cells.len());
+    for runs in recorded::read(directory)?.chunk_by(|one, next| one.cell == next.cell) {
+        let (cell, cells) = (runs[0].cell, plan.grid.cells());
+        if cell as u64 >= cells {
+            let message = format!("its rows have a run of cell {cell}, the sweep has {cells} cells");
             return Err(Failure::new(BAD_ARGUMENTS, message));
-        };
-        let group = of_cell[run.cell].unwrap_or_else(|| {
-            let values = plan.swept.iter().zip(&cell.values).enumerate().filter(|(key, _)| *key != at);
-            let swept: Map<String, Json> =
-                values.map(|(_, (key, value))| (key.clone(), Json::from(value))).collect();
-            groups.iter().position(|other| other.swept == swept).unwrap_or_else(|| {
-                groups.push(Gathered { swept, records: Vec::new() });
-                groups.len() - 1
-            })
+        }
+        let values = plan.grid.values(cell);
+        let others = plan.grid.swept().iter().zip(&values).enumerate().filter(|(key, _)| *key != at);
+        let swept: Map<String, Json> =
+            others.map(|(_, (key, value))| (key.clone(), Json::from(value))).collect();
+        let group = groups.iter().position(|other| other.swept == swept).unwrap_or_else(|| {
+            groups.push(Gathered { swept, records: Vec::new() });
+            groups.len() - 1
         });
-        of_cell[run.cell] = Some(group);
-        let program = &plan.programs[cell.program];
+        let program = &plan.programs[plan.program(cell)];
         // Proof of the key: every program's steps are in.
         let measured = &measured[&program.steps];
         // Checked by `swept_key`: a number.
-        let scale = cell.values[at].as_number().unwrap_or(0.0);
-        groups[group].records.push(record(&run, scale, measured, program.steps_per_epoch()));
+        let scale = values[at].as_number().unwrap_or(0.0);
+        let looks = program.steps_per_epoch();
+        groups[group].records.extend(runs.iter().map(|run| record(run, scale, measured, looks)));
     }
     Ok(groups)
 }

@@ -115,15 +115,16 @@ fn recorded(source: &str, plan: &Plan, number: u64) -> Option<Row> {
 pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
     let (plan, is_directory) = plan(args)?;
     let number = number(args, &plan)?;
-    let cell = &plan.cells[(number / plan.seeds) as usize];
-    let (program, run) = (&plan.programs[cell.program], plan.run(number));
+    let cell = (number / plan.seeds) as usize;
+    let (program, run) = (&plan.programs[plan.program(cell)], plan.run(number));
     let steps = steps(args, program)?;
     let found = inspect(program, &run, &steps, &AtomicBool::new(false))?;
-    let swept = plan.swept.iter().cloned().zip(cell.values.iter().map(Json::from));
+    let values = plan.grid.values(cell);
+    let swept = plan.grid.swept().iter().cloned().zip(values.iter().map(Json::from));
     let document = Document {
         name: &plan.name,
         run: number,
-        cell: number / plan.seeds,
+        cell: cell as u64,
         seed: run.seed,
         swept: swept.collect(),
         shape: program.shape.to_string(),
@@ -199,10 +200,10 @@ fn number(args: &InspectArgs, plan: &Plan) -> Result<u64, Failure> {
             plan.seeds - 1
         ))),
         (None, seed) => {
-            if plan.cells.len() > 1 {
+            if plan.grid.cells() > 1 {
                 note(&format!(
                     "the first of {} cells; --run N picks a run of another (cell × {} + seed index), --set fixes a swept key",
-                    plan.cells.len(),
+                    plan.grid.cells(),
                     plan.seeds
                 ));
             }

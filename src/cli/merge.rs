@@ -16,8 +16,10 @@ Examples:
   symbreak run xor-scale --shard 1/2; symbreak run xor-scale --shard 2/2
   symbreak merge results/xor-scale-shards/* --out results/xor-scale
   symbreak merge results/xor-scale-shards/* --out results/so-far --allow-missing
-The files are those of the whole sweep, byte for byte; of the manifest, times are sums over the shards. Directories may come in
-any order and be repeated; runs that several have must be the same in all.")]
+
+The files are those of the whole sweep, byte for byte; of the manifest, times
+are sums over the shards. Directories may come in any order and be repeated;
+runs that several have must be the same in all.")]
 pub struct MergeArgs {
     /// Directories of finished shards, of any number of them; unfinished ones count as missing
     #[arg(value_name = "DIR", required = true)]

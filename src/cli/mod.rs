@@ -100,6 +100,7 @@ fn no_such(words: &[OsString]) -> Failure {
 impl Cli {
     /// Does what was asked; gives the exit status.
     pub fn run(self) -> Result<u8, Failure> {
+        interrupt::survive_file_limit();
         match self.command {
             Command::Run(args) => run::run(&args),
             Command::Presets(args) => presets::run(&args),

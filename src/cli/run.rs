@@ -103,7 +103,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     if args.dry_run {
         args.note(&format!("tried out on {} ({}) through {}", on.adapter, on.adapter_type, on.backend));
-        dry_run::run(&plan, engine.as_mut(), &options, args.json)?;
+        dry_run::run(&plan, args.shard, engine.as_mut(), &options, args.json)?;
         return Ok(DONE);
     }
     // Whatever may fail without training fails before the directory is touched.
@@ -122,10 +122,13 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let mut wanted = Manifest::new(&plan, on.clone(), options, &kernels);
     wanted.shard = args.shard;
     wanted.fallback = args.faults.fallback.map(|backend| backend.word().to_string());
-    let out = args.out.clone().unwrap_or_else(|| default_directory(&plan, args.shard));
+    let mut out = args.out.clone().unwrap_or_else(|| default_directory(&plan, args.shard));
     let (place, entered) = match args.shard {
         None => (out.clone(), directory::enter(&out, &plan, wanted, args.permission())?),
-        Some(_) => shard::enter(&out, &plan, &wanted, args.permission(), |text| args.note(text))?,
+        Some(_) => {
+            out = shard::resolved(&out)?;
+            shard::enter(&out, &plan, &wanted, args.permission(), |text| args.note(text))?
+        }
     };
     let results = match entered {
         Entered::Finished(manifest) => {
@@ -141,6 +144,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         }
         Entered::Open(results) => *results,
     };
+    results.warnings().iter().for_each(|text| note(&format!("warning: {text}")));
     let done = results.totals().counts.runs_finished;
     if done > 0 {
         args.note(&format!("going on after {done} of {} runs", done + results.left().count() as u64));

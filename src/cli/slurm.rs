@@ -17,12 +17,13 @@ use crate::slurm::submit::{Outcome, Request};
 const EXAMPLES: &str = "\
 Examples:
   symbreak slurm mine.toml --tasks 100 --backend cpu --time 60 --dry-run
-                                                   what would be submitted
   symbreak slurm mine.toml --tasks 100 --backend cpu --time 60
-  symbreak slurm fractal --tasks 8 --backend gpu --gpus 1 --partition gpu --sbatch=--account=physics
-  symbreak slurm status results/mine-slurm         what is done, and what to submit again
-Each task trains one shard; a job that waits for them merges the shards in DIR/merged. The same command again
-submits the tasks that are neither done nor in the queue.";
+  symbreak slurm fractal --tasks 8 --backend gpu --gpus 1 --partition gpu
+  symbreak slurm status results/mine-slurm
+
+Each task trains one shard; a job that waits for them merges the shards in
+DIR/merged. The same command again submits the tasks that are neither done
+nor in the queue; status tells how they stand, and what to submit again.";
 
 /// Arguments of `symbreak slurm`: those of a submission, unless a subcommand of its own comes first. (An optional group of
 /// arguments that has groups in it is beyond the derived parser.)

@@ -49,7 +49,7 @@ pub fn head(plan: &Plan) -> Rows {
         "accuracy_mean",
         "accuracy_test_mean",
     ];
-    header(&["cell"], &plan.swept, &after)
+    header(&["cell"], plan.grid.swept(), &after)
 }
 
 /// What is kept of a cell's runs until all of them are done.

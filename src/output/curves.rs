@@ -13,7 +13,11 @@ pub const FILE: &str = "curves.csv";
 
 /// The header row.
 pub fn head(plan: &Plan) -> Rows {
-    header(&["cell"], &plan.swept, &["step", "runs", "symmetric", "partial", "broken", "solved", "diverged"])
+    header(
+        &["cell"],
+        plan.grid.swept(),
+        &["step", "runs", "symmetric", "partial", "broken", "solved", "diverged"],
+    )
 }
 
 /// What a run can be counted as at a step: its symmetry ([`Symmetry::None`] is in no column), and these two.

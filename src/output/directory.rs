@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::lock::{self, Lock};
-use super::manifest::{Manifest, Options, RunsFile, Status};
-use super::results::{LEFTOVERS, Results, clear, remove};
+use super::manifest::{self, Manifest, Options, RunsFile, Status};
+use super::results::{FILES, LEFTOVERS, Results, remove};
 use super::{OutputError, failed};
 use crate::engine::Description;
 use crate::spec::{Plan, Shard};
@@ -69,13 +69,12 @@ pub fn enter<'p>(
         // Until now others may have written there.
         Ok(match decide(directory, plan, &wanted, permission)? {
             Decision::Show(held) => Entered::Finished(held),
-            Decision::Start => {
-                // Without a manifest, too: a killed process may have removed a part of what was there.
-                clear(directory)?;
-                Entered::Open(Box::new(Results::create_under(lock, directory, plan, wanted)?))
-            }
+            Decision::Start => Entered::Open(Box::new(Results::create_under(lock, directory, plan, wanted)?)),
             Decision::Resume(held) => {
-                Entered::Open(Box::new(Results::resume_under(lock, directory, plan, *held)?))
+                let changed = changed(&held, &wanted);
+                let mut results = Results::resume_under(lock, directory, plan, *held)?;
+                results.warn(changed);
+                Entered::Open(Box::new(results))
             }
         })
     });
@@ -119,6 +118,21 @@ pub fn decide(
         other => other,
     })?;
     let Some(held) = held else {
+        // Whatever a sweep writes, it writes after its manifest.
+        let orphans: Vec<String> = FILES
+            .iter()
+            .filter(|name| **name != manifest::UNFINISHED && directory.join(name).exists())
+            .map(ToString::to_string)
+            .collect();
+        if !orphans.is_empty() {
+            return Err(OutputError::Refused(format!(
+                "{place} holds {} but no {}, so it is not known of which sweep; use --force to remove {} and start over, \
+                 or --out DIR for another place",
+                orphans.join(", "),
+                manifest::FILE,
+                if orphans.len() == 1 { "it" } else { "them" },
+            )));
+        }
         if permission == Permission::None && holds_files(directory)? {
             return Err(OutputError::Refused(format!(
                 "{place} holds files but no sweep; use --resume or --force to start one there, \
@@ -201,6 +215,32 @@ pub fn decide(
     Ok(Decision::Resume(Box::new(Manifest { fallback: wanted.fallback.clone(), ..held })))
 }
 
+/// What is another one than when the sweep was started, though it may go on: results may differ from those of an undisturbed
+/// sweep.
+fn changed(held: &Manifest, wanted: &Manifest) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if held.git_hash != wanted.git_hash {
+        let commit = |manifest: &Manifest| manifest.git_hash.clone().unwrap_or_else(|| "unknown".into());
+        warnings.push(format!(
+            "the sweep was started by a build of this version from commit {}, this one is from {}; trained_by in {} will \
+             tell which runs are whose",
+            commit(held),
+            commit(wanted),
+            manifest::FILE
+        ));
+    }
+    let (there, here) = (&held.engine, &wanted.engine);
+    if there.adapter == here.adapter && there.driver != here.driver {
+        warnings.push(format!(
+            "the sweep was started with the driver {}, this is {}; trained_by in {} will tell which runs are whose",
+            there.driver,
+            here.driver,
+            manifest::FILE
+        ));
+    }
+    warnings
+}
+
 /// What tells two plans apart, the first few keys of it.
 fn differences(plan: &Plan, held: &Manifest) -> String {
     let mut keys = plan.differences(&held.spec);
@@ -211,7 +251,7 @@ fn differences(plan: &Plan, held: &Manifest) -> String {
 }
 
 /// As many as a message has room for.
-pub(super) fn first_few(mut all: Vec<String>) -> Vec<String> {
+pub fn first_few(mut all: Vec<String>) -> Vec<String> {
     const NAMED: usize = 5;
     let more = all.len().saturating_sub(NAMED);
     all.truncate(NAMED);
@@ -222,7 +262,7 @@ pub(super) fn first_few(mut all: Vec<String>) -> Vec<String> {
 }
 
 /// Whether there is anything in a directory but a lock.
-pub(super) fn holds_files(directory: &Path) -> Result<bool, OutputError> {
+pub fn holds_files(directory: &Path) -> Result<bool, OutputError> {
     match fs::read_dir(directory) {
         Ok(mut entries) => {
             Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != lock::FILE)))

@@ -124,7 +124,7 @@ fn key(manifest: &Manifest) -> [u8; 32] {
 /// What a journal and the files beside it agree on.
 #[derive(Debug)]
 pub struct History {
-    /// All runs before this one are done.
+    /// All runs before this one are done, if there are such.
     pub next: u64,
     /// What is known of the cell of run `next`.
     pub open: OpenCell,
@@ -134,10 +134,16 @@ pub struct History {
     pub journal: Again,
     /// The other files, by name, up to there.
     pub files: Vec<(&'static str, Again)>,
+    /// The file that is not as it was left, where that ends what holds, and what is wrong with it. What a killed process was
+    /// in the middle of is not wrong.
+    pub damage: Option<(&'static str, &'static str)>,
 }
 
+/// What is wrong with a file that others have cut short or changed.
+pub const CHANGED: &str = "does not hold what was written";
+
 /// Reads the journal of `directory` and the files `names`, for the sweep that `manifest` describes, up to the last entry
-/// that is whole and whose files hold what they were given. `None` if there is no such entry.
+/// that is whole and whose files hold what they were given; or says which of these files is not there.
 ///
 /// # Errors
 /// Where something is there and cannot be read.
@@ -145,32 +151,35 @@ pub fn read(
     directory: &Path,
     names: &[&'static str],
     manifest: &Manifest,
-) -> Result<Option<History>, OutputError> {
+) -> Result<Result<History, &'static str>, OutputError> {
     let path = directory.join(FILE);
-    let Some(journal) = Again::open(path.clone())? else { return Ok(None) };
+    let Some(journal) = Again::open(path.clone())? else { return Ok(Err(FILE)) };
     let mut files = Vec::new();
     for &name in names {
-        let Some(file) = Again::open(directory.join(name))? else { return Ok(None) };
+        let Some(file) = Again::open(directory.join(name))? else { return Ok(Err(name)) };
         files.push((name, file));
     }
     let (range, key) = (manifest.range(), key(manifest));
     let start = range.start;
-    let mut history =
-        History { next: start, open: OpenCell::default(), totals: Totals::default(), journal, files };
+    let (open, totals) = (OpenCell::default(), Totals::default());
+    let mut history = History { next: start, open, totals, journal, files, damage: None };
     let mut lines = BufReader::new(File::open(&path).map_err(failed("read", &path))?);
     let mut line = Vec::new();
     loop {
         line.clear();
         lines.read_until(b'\n', &mut line).map_err(failed("read", &path))?;
-        let Some(entry) = Entry::of_line(&line, &key) else { break };
-        if entry.from != history.next || entry.to <= entry.from || entry.to > range.end {
+        let follows =
+            |entry: &Entry| entry.from == history.next && (entry.from + 1..=range.end).contains(&entry.to);
+        let Some(entry) = Entry::of_line(&line, &key).filter(follows) else {
+            history.damage = line.ends_with(b"\n").then_some((FILE, CHANGED));
             break;
-        }
-        if !history.take(entry, &line, manifest.seeds)? {
+        };
+        if let Some(name) = history.take(entry, &line, manifest.seeds)? {
+            history.damage = Some((name, CHANGED));
             break;
         }
     }
-    Ok((history.next > start).then_some(history))
+    Ok(Ok(history))
 }
 
 /// The first run after those of the last entry of the journal of `directory`, in which the sweep is that `manifest` describes,
@@ -183,15 +192,15 @@ pub fn reached(directory: &Path, manifest: &Manifest) -> Option<u64> {
 }
 
 impl History {
-    /// Adds an entry, if every file holds what it says.
-    fn take(&mut self, entry: Entry, line: &[u8], seeds: u64) -> Result<bool, OutputError> {
+    /// Adds an entry, if every file holds what it says; else names one that does not.
+    fn take(&mut self, entry: Entry, line: &[u8], seeds: u64) -> Result<Option<&'static str>, OutputError> {
         if entry.files.len() != self.files.len() {
-            return Ok(false);
+            return Ok(Some(FILE));
         }
         let mut read = Vec::new();
         for (name, file) in &mut self.files {
-            let Some(mark) = entry.files.get(*name) else { return Ok(false) };
-            let Some(whole) = file.matches(mark)? else { return Ok(false) };
+            let Some(mark) = entry.files.get(*name) else { return Ok(Some(FILE)) };
+            let Some(whole) = file.matches(mark)? else { return Ok(Some(name)) };
             read.push((mark, whole));
         }
         for ((_, file), (mark, whole)) in self.files.iter_mut().zip(read) {
@@ -207,6 +216,6 @@ impl History {
         }
         self.totals = entry.totals;
         self.next = entry.to;
-        Ok(true)
+        Ok(None)
     }
 }

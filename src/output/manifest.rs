@@ -82,18 +82,30 @@ pub struct Stint {
     /// The engine.
     #[serde(flatten)]
     pub engine: Description,
+    /// Commit that the program was built from, if that was known.
+    #[serde(default)]
+    pub git_hash: Option<String>,
 }
 
 impl Stint {
-    /// Adds the runs `from..to` to stints that end before them. The number of threads changes no result, so that of the first
-    /// of several is kept.
-    pub fn add(stints: &mut Vec<Stint>, from: u64, to: u64, engine: &Description) {
-        let same = |other: &Description| Description { threads: engine.threads, ..other.clone() } == *engine;
+    /// Adds a stint to others that end before it. The number of threads changes no result, so that of the first of several is
+    /// kept.
+    pub fn add(self, stints: &mut Vec<Stint>) {
         match stints.last_mut() {
-            Some(last) if last.to == from && same(&last.engine) => last.to = to,
-            _ => stints.push(Stint { from, to, engine: engine.clone() }),
+            Some(last) if last.to == self.from && last.is_by(&self) => last.to = self.to,
+            _ => stints.push(self),
         }
     }
+
+    fn is_by(&self, other: &Stint) -> bool {
+        let engine = Description { threads: other.engine.threads, ..self.engine.clone() };
+        (engine, &self.git_hash) == (other.engine.clone(), &other.git_hash)
+    }
+}
+
+/// Commit that this program was built from, if that was known.
+pub fn git_hash() -> Option<String> {
+    option_env!("SYMBREAK_GIT_HASH").map(str::to_string)
 }
 
 /// Counts of runs, of a cell or of the whole sweep.
@@ -240,7 +252,7 @@ pub struct Manifest {
     pub status: Status,
     /// Of this program.
     pub program_version: String,
-    /// Commit that this program was built from, if that was known.
+    /// Commit that the program was built from that started it, if that was known.
     pub git_hash: Option<String>,
     /// The resolved spec.
     pub spec: Json,
@@ -255,7 +267,8 @@ pub struct Manifest {
     pub fallback: Option<String>,
     /// Which runs of the plan these are; null for all.
     pub shard: Option<Shard>,
-    /// Who trained which of them, as far as that is known: more than one engine after `--fallback` or a merge.
+    /// Who trained which of them, as far as that is known: more than one engine or build after `--fallback`, `--resume` or a
+    /// merge.
     pub trained_by: Vec<Stint>,
     /// In an incomplete merge the runs that are missing, as pairs: the first, and the first that is there again.
     pub missing: Vec<(u64, u64)>,
@@ -301,7 +314,7 @@ impl Manifest {
             name: plan.name.clone(),
             status: Status::Unfinished,
             program_version: env!("CARGO_PKG_VERSION").into(),
-            git_hash: option_env!("SYMBREAK_GIT_HASH").map(str::to_string),
+            git_hash: git_hash(),
             spec: plan.resolved.clone(),
             plan_hash: plan.hash(),
             options,
@@ -311,7 +324,7 @@ impl Manifest {
             trained_by: Vec::new(),
             missing: Vec::new(),
             runs: plan.runs(),
-            cell_count: plan.cells.len() as u64,
+            cell_count: plan.grid.cells(),
             seeds: plan.seeds,
             counts: Counts::default(),
             programs: programs.collect(),

@@ -88,6 +88,21 @@ pub enum OutputError {
     },
 }
 
+impl OutputError {
+    /// Whether what lies at a place is not what this program put there, so that it has to go; not where the place cannot be
+    /// looked at, which says nothing of what is there.
+    pub fn is_damage(&self) -> bool {
+        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+        match self {
+            OutputError::Damaged { .. } => true,
+            OutputError::File { source, .. } => {
+                matches!(source.kind(), NotFound | NotADirectory | IsADirectory)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// For use in `map_err`: what was tried on which file.
 pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OutputError {
     move |source| OutputError::File { action, path: path.to_path_buf(), source }

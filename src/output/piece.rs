@@ -67,8 +67,9 @@ impl Piece {
         let mut piece = Piece { runs: empty.clone(), ..Piece::default() };
         let mut runs = (first..).zip(results).zip(verified).zip(scores);
         for (cell, seeds) in plan.stretches(first..first + results.len() as u64) {
-            let measured = &measured[plan.cells[cell].program];
-            let swept = Swept::new(&plan.cells[cell].values);
+            let measured = &measured[plan.program(cell)];
+            let values = plan.grid.values(cell);
+            let swept = Swept::new(&values);
             let mut open = OpenCell::default();
             for (seed, (((number, result), &verified), score)) in seeds.clone().zip(&mut runs) {
                 let place = Place { number, cell, seed, swept: &swept };

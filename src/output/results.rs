@@ -97,6 +97,8 @@ pub struct Results<'p> {
     opened: Instant,
     /// Seconds of earlier sessions.
     seconds_before: f64,
+    /// What the user should know of what was found here.
+    warnings: Vec<String>,
 }
 
 impl<'p> Results<'p> {
@@ -113,15 +115,18 @@ impl<'p> Results<'p> {
         created
     }
 
-    /// The same in a directory that is locked already.
+    /// The same in a directory that is locked already. Files of another sweep are removed.
     pub(super) fn create_under(
         lock: Lock,
         directory: &Path,
         plan: &'p Plan,
         manifest: Manifest,
     ) -> Result<Self, OutputError> {
-        let opened = create_files(directory, plan, &manifest)
-            .and_then(|files| manifest.write(directory).map(|()| files));
+        // The manifest first: whoever is killed meanwhile leaves no files that nobody knows the sweep of.
+        let opened = manifest
+            .write(directory)
+            .and_then(|()| remove(directory, &FILES[1..]))
+            .and_then(|()| create_files(directory, plan, &manifest));
         match opened {
             Ok((files, journal)) => Self::new(lock, directory, plan, manifest, files, journal),
             Err(error) => {
@@ -153,15 +158,35 @@ impl<'p> Results<'p> {
         }
         // Written by a process that was killed before it could say so; it is written again.
         remove(directory, &[parquet::FILE, parquet::NEW])?;
+        let start = manifest.range().start;
+        // What the journal tells of, whether the files hold it or not.
+        let told = journal::reached(directory, &manifest).unwrap_or(start);
+        let told = told.max(start + manifest.counts.runs_finished);
         let history = journal::read(directory, &names(&manifest), &manifest)?;
-        let Some(history) = history else {
-            clear(directory)?;
-            return Self::create_under(lock, directory, plan, manifest);
+        let next = history.as_ref().map_or(start, |history| history.next);
+        let damage = match &history {
+            // Lines of the journal may be gone as if there had never been any.
+            Ok(history) => history.damage.or((next < told).then_some((journal::FILE, journal::CHANGED))),
+            Err(missing) => Some((*missing, "is missing")),
+        };
+        let lost = damage.map(|(name, problem)| {
+            let again = match told.saturating_sub(next) {
+                0 => "what it held is trained again".to_string(),
+                1 => format!("run {next} is trained again"),
+                lost => format!("{lost} runs, {next} to {}, are trained again", told - 1),
+            };
+            format!("{} {problem}: {again}", directory.join(name).display())
+        });
+        let Some(history) = history.ok().filter(|history| history.next > start) else {
+            let mut results = Self::create_under(lock, directory, plan, manifest)?;
+            results.warnings.extend(lost);
+            return Ok(results);
         };
         let files: Result<_, OutputError> =
             history.files.into_iter().map(|(name, again)| Ok((name, Appended::reopen(again)?))).collect();
         let journal = Appended::reopen(history.journal)?;
         let mut results = Self::new(lock, directory, plan, manifest, files?, journal)?;
+        results.warnings.extend(lost);
         results.next = history.next;
         results.open = history.open;
         // A session that was put down may have gone on for a while after its last window.
@@ -196,7 +221,18 @@ impl<'p> Results<'p> {
             totals: Totals::default(),
             opened: Instant::now(),
             seconds_before: 0.0,
+            warnings: Vec::new(),
         })
+    }
+
+    /// Says what the user should know of what was found in the directory.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Adds to the [`warnings`](Self::warnings).
+    pub(super) fn warn(&mut self, of: impl IntoIterator<Item = String>) {
+        self.warnings.extend(of);
     }
 
     /// The runs that are not kept yet, for the journal does not tell of them.
@@ -298,9 +334,9 @@ impl<'p> Results<'p> {
     /// Writes a cell that has all the runs that it will get here. In a shard it may have others elsewhere.
     fn write_cell(&mut self, cell: usize, mut tallies: OpenCell) -> Result<(), OutputError> {
         let (mut cells, mut curves) = (Rows::default(), Rows::default());
-        let at = &self.plan.cells[cell];
-        let swept = Rows::of_values(&at.values);
-        tallies.write(&mut cells, &mut curves, cell, &swept, &self.measured[at.program]);
+        let swept = Rows::of_values(&self.plan.grid.values(cell));
+        let measured = &self.measured[self.plan.program(cell)];
+        tallies.write(&mut cells, &mut curves, cell, &swept, measured);
         self.add(CELLS, cells.as_bytes())?;
         self.add(CURVES, curves.as_bytes())?;
         if tallies.runs() < self.plan.seeds && self.files.contains_key(partial::FILE) {
@@ -318,7 +354,8 @@ impl<'p> Results<'p> {
         let (from, to) = (self.next, self.next + window.results.len() as u64);
         self.totals.training_seconds += window.training_seconds;
         self.totals.total_seconds = self.seconds_before + self.opened.elapsed().as_secs_f64();
-        Stint::add(&mut self.totals.trained_by, from, to, &window.engine);
+        let stint = Stint { from, to, engine: window.engine.clone(), git_hash: manifest::git_hash() };
+        stint.add(&mut self.totals.trained_by);
         if let Some(found) = &window.verification {
             self.totals.verification.get_or_insert_default().merge(found);
         }

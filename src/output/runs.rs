@@ -37,7 +37,7 @@ pub const AFTER: [(&str, Kind, bool); 19] = [
 
 /// The header row.
 pub fn head(plan: &Plan) -> Rows {
-    header(&BEFORE, &plan.swept, &AFTER.map(|(name, ..)| name))
+    header(&BEFORE, plan.grid.swept(), &AFTER.map(|(name, ..)| name))
 }
 
 /// What takes the fields of a run one after the other, in the order of the columns.

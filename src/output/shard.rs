@@ -15,10 +15,29 @@ use super::lock::Lock;
 use super::manifest::{Manifest, Status};
 use super::results::{FILES, clear};
 use super::{OutputError, failed, journal};
-use crate::spec::Plan;
+use crate::spec::{Plan, Shard};
 
 /// What is added to the name of a finished shard that is to be replaced, while its files are removed.
 const REPLACED: &str = ".replaced";
+
+/// The directory that a shard given to `out` takes the place of, or makes: where a symbolic link leads, and without what does not
+/// belong to a name, as in `DIR/.`, for the shard is to be renamed to it.
+///
+/// # Errors
+/// [`OutputError::Refused`] where there is no such directory.
+pub fn resolved(out: &Path) -> Result<PathBuf, OutputError> {
+    // Without a slash or a dot at the end.
+    let out: PathBuf = out.components().collect();
+    match fs::symlink_metadata(&out) {
+        Ok(data) if data.is_symlink() => fs::canonicalize(&out).map_err(|error| {
+            OutputError::Refused(format!(
+                "{} is a symbolic link that leads nowhere ({error}); use --out DIR for another place",
+                out.display()
+            ))
+        }),
+        _ => Ok(out),
+    }
+}
 
 /// Enters a place to train the shard that `wanted` describes and that is to be in `out`. Gives the directory that was
 /// entered: `out` itself only where it holds the finished shard. Under [`Permission::Resume`] places that are taken or hold
@@ -157,6 +176,33 @@ pub fn progress(out: &Path) -> Result<Progress, OutputError> {
             Ok(Progress::Runs(attempts.iter().filter_map(|place| runs_of(place)).max().unwrap_or(0)))
         }
     }
+}
+
+/// The attempts at the shard whose place is `out`, of the plan with this hash, that nobody can go on with or start over, and
+/// why. A task meets them when it is started again.
+pub fn stuck(out: &Path, plan_hash: &str, shard: Shard) -> Vec<(PathBuf, String)> {
+    let problem = |place: &Path| match Manifest::read(place) {
+        Err(error) => error.is_damage().then(|| error.to_string()),
+        Ok(_) if !place.is_dir() => Some("it is not a directory".into()),
+        Ok(None) => None,
+        Ok(Some(held)) if held.plan_hash != plan_hash || held.shard != Some(shard) => {
+            Some("it holds other runs, or runs of another plan".into())
+        }
+        Ok(Some(held)) if held.status == Status::Finished => {
+            held.check(place).err().map(|error| error.to_string())
+        }
+        Ok(Some(held)) if held.program_version != env!("CARGO_PKG_VERSION") => {
+            Some(format!("it was started by version {}", held.program_version))
+        }
+        Ok(Some(_)) => None,
+    };
+    let mut stuck: Vec<(PathBuf, String)> = attempts(out)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|place| problem(&place).map(|problem| (place, problem)))
+        .collect();
+    stuck.sort();
+    stuck
 }
 
 /// Runs that an attempt has done.

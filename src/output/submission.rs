@@ -1,6 +1,7 @@
 //! `slurm.json`: what was given to a cluster. Beside it lie the spec and the scripts that were submitted, and the
 //! directories of what comes of them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,11 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::append::write_whole;
+use super::append::{Content, write_whole};
 use super::directory::{first_few, holds_files};
 use super::lock::Lock;
 use super::{OutputError, failed};
-use crate::spec::Plan;
+use crate::spec::{Plan, to_toml};
 
 /// The file's name.
 pub const FILE: &str = "slurm.json";
@@ -68,12 +69,27 @@ pub struct Submission {
     pub job_name: String,
     /// What was submitted, the oldest first.
     pub submitted: Vec<Submitted>,
+    /// BLAKE3, in hex, of every file that decides what tasks train, by its path from the root: the spec and its data files.
+    #[serde(default)]
+    pub reads: BTreeMap<String, String>,
 }
 
 impl Submission {
-    /// Of a plan that is about to be submitted to run in `directory`, given from the root.
-    pub fn new(plan: &Plan, tasks: u64, run_arguments: Vec<String>, directory: &Path) -> Submission {
+    /// Of a plan that is about to be submitted to run in `directory`; paths of its data files begin in `working`. Both are
+    /// given from the root.
+    pub fn new(
+        plan: &Plan,
+        tasks: u64,
+        run_arguments: Vec<String>,
+        directory: &Path,
+        working: &Path,
+    ) -> Submission {
         let plan_hash = plan.hash();
+        let mut reads = data_files(&plan.resolved, working);
+        reads.insert(
+            directory.join(SPEC).to_string_lossy().into_owned(),
+            blake3::hash(spec(plan).as_bytes()).to_hex().to_string(),
+        );
         let place = format!("{plan_hash} {}", directory.display());
         let mark = blake3::hash(place.as_bytes()).to_hex();
         // Slurm's own lists of names are cut at commas.
@@ -87,6 +103,7 @@ impl Submission {
             tasks,
             run_arguments,
             job_name: format!("{}-{}", plan.name.chars().map(plain).collect::<String>(), &mark[..8]),
+            reads,
             plan_hash,
             submitted: Vec::new(),
         }
@@ -122,6 +139,21 @@ impl Submission {
         let mut text = serde_json::to_string_pretty(self).map_err(|e| failed("write", &path)(e.into()))?;
         text.push('\n');
         write_whole(&path, text.as_bytes())
+    }
+
+    /// The files that tasks read, and that are not any more what was submitted, with what is wrong with each. Tasks would
+    /// train another plan, or none.
+    pub fn changed(&self) -> Vec<(&Path, String)> {
+        let wrong = |(path, hash): (&'_ String, &String)| match Content::of(Path::new(path)) {
+            Ok(content) if content.blake3 == *hash => None,
+            Ok(_) => Some("has changed since".to_string()),
+            Err(OutputError::File { source, .. }) => Some(format!("cannot be read ({source})")),
+            Err(error) => Some(error.to_string()),
+        };
+        self.reads
+            .iter()
+            .filter_map(|entry| wrong(entry).map(|problem| (Path::new(entry.0.as_str()), problem)))
+            .collect()
     }
 
     /// Adds jobs that the cluster has taken, and writes it.
@@ -164,16 +196,37 @@ impl Place {
     }
 
     /// Writes the spec and the scripts, each whole, and makes the directories that tasks write into.
-    pub fn prepare(&self, files: &[(&str, &str)]) -> Result<(), OutputError> {
+    pub fn prepare(&self, plan: &Plan, scripts: &[(&str, &str)]) -> Result<(), OutputError> {
         for name in [LOGS, SHARDS] {
             let path = self.directory.join(name);
             fs::create_dir_all(&path).map_err(failed("create the directory", &path))?;
         }
-        for (name, text) in files {
+        for (name, text) in [(SPEC, &*spec(plan))].iter().chain(scripts) {
             write_whole(&self.directory.join(name), text.as_bytes())?;
         }
         Ok(())
     }
+}
+
+/// `spec.toml`
+fn spec(plan: &Plan) -> String {
+    format!(
+        "# What was submitted, with every default and flag resolved. All tasks read this file: an edit would make them\n\
+         # shards of different plans, which no merge takes.\n\
+         # Plan {}.\n\n{}",
+        plan.hash(),
+        to_toml(plan)
+    )
+}
+
+/// The files that a resolved spec names, whose paths begin in `working`, and the BLAKE3 of each.
+fn data_files(resolved: &Json, working: &Path) -> BTreeMap<String, String> {
+    let tables = resolved.as_object().into_iter().flatten();
+    let files = tables.filter_map(|(_, keys)| keys.get("content")?.as_object()).flatten();
+    let files = files.filter_map(|(path, hash)| {
+        Some((working.join(path).to_string_lossy().into_owned(), hash.as_str()?.to_string()))
+    });
+    files.collect()
 }
 
 /// What was submitted in `directory` before, if it is what is `wanted` for `plan`.

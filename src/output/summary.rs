@@ -160,12 +160,16 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
     };
     let more = cells.count - cells.rows.len() as u64;
     if more > 0 {
-        note(format!("… and {more} more cells in {}", directory.join(cells::FILE).display()));
+        note(format!("… and {} in {}", counted(more, "more cell"), directory.join(cells::FILE).display()));
     }
     note(String::new());
     note(format!(
-        "{} runs in {} cells: {} solved, {} stuck, {} diverged",
-        counts.runs_finished, cells.count, counts.solved, counts.stuck, counts.diverged
+        "{} in {}: {} solved, {} stuck, {} diverged",
+        counted(counts.runs_finished, "run"),
+        counted(cells.count, "cell"),
+        counts.solved,
+        counts.stuck,
+        counts.diverged
     ));
     note(format!(
         "at the end: {} broken, {} partial, {} symmetric",
@@ -189,6 +193,11 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
         ));
     }
     note(format!("results in {}", directory.display()));
+}
+
+/// `1 cell`, `2 cells`
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The swept values of a cell by the text of its number.

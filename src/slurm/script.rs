@@ -24,7 +24,7 @@ pub struct Resources {
     pub cpus_per_task: Option<u32>,
     /// `--mem`
     pub mem: Option<String>,
-    /// Further options, each a line as it is.
+    /// Further options, each with its value: `--account=NAME`, `-C VALUE`.
     pub options: Vec<String>,
 }
 
@@ -70,20 +70,26 @@ impl Resources {
             }
         }
         for option in &self.options {
-            if !option.starts_with('-') || option.contains(char::is_control) {
+            let (name, _, _) = parts(option);
+            if !option.starts_with('-') || ["-", "--"].contains(&name) || option.contains(char::is_control) {
                 return refuse(format!(
                     "--sbatch={}: expected an option of sbatch, such as --sbatch=--account=NAME",
                     option.escape_default()
                 ));
             }
-            let name = option.split(['=', ' ']).next().unwrap_or(option);
+            // Sbatch takes abbreviations of long options; none that it has abbreviates one of these.
             let is_ours = |(long, short): &&(&str, &str)| {
-                name == *long || (!short.is_empty() && !name.starts_with("--") && name.starts_with(short))
+                long.starts_with(name) || (!short.is_empty() && name == *short)
             };
             if let Some((long, _)) = OURS.iter().find(is_ours) {
+                let short_for = if name.starts_with("--") && name != *long {
+                    format!(", which {name} may be short for")
+                } else {
+                    String::new()
+                };
                 return refuse(format!(
-                    "--sbatch={option}: the scripts depend on their own {long}; --tasks sets the number of tasks and \
-                     --out the place of the files"
+                    "--sbatch={option}: the scripts depend on their own {long}{short_for}; --tasks sets the number of \
+                     tasks and --out the place of the files"
                 ));
             }
         }
@@ -200,11 +206,32 @@ fn asked(values: &[(&str, &Option<String>)], options: &[String]) -> Vec<String> 
             value.as_ref().map(|value| format!("#SBATCH --{flag}={}", for_sbatch(value)))
         })
         .collect();
-    lines.extend(options.iter().map(|option| format!("#SBATCH {option}")));
+    lines.extend(options.iter().map(|option| {
+        let (name, between, value) = parts(option);
+        format!("#SBATCH {name}{between}{}", for_sbatch(value))
+    }));
     if !lines.is_empty() {
         lines.insert(0, "# Asked for when it was submitted.".into());
     }
     lines
+}
+
+/// An option of sbatch: its name, what stands between them, and its value, both empty if it has none.
+fn parts(option: &str) -> (&str, &str, &str) {
+    let is_short = option.starts_with('-') && !option.starts_with("--");
+    let end = match is_short {
+        // -C VALUE or -CVALUE
+        true => option.char_indices().nth(2).map(|(at, _)| at),
+        false => option.find(['=', ' ']),
+    };
+    let (name, rest) = option.split_at(end.unwrap_or(option.len()));
+    let between = match rest.chars().next() {
+        Some('=') if !is_short => 1,
+        Some(' ') => 1,
+        _ => 0,
+    };
+    let (between, value) = rest.split_at(between);
+    (name, between, value)
 }
 
 fn body() -> Vec<String> {
@@ -241,5 +268,61 @@ pub fn check_path(path: &Path) -> Result<(), SlurmError> {
              submit from another directory",
             path.display()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(option: &str) -> Resources {
+        Resources { options: vec![option.into()], ..Resources::default() }
+    }
+
+    #[test]
+    fn values_of_further_options_are_quoted_where_sbatch_needs_it() {
+        for (option, line) in [
+            ("--account=physics", "--account=physics"),
+            ("--exclusive", "--exclusive"),
+            ("-n4", "-n4"),
+            ("-Afew", "-Afew"),
+            ("-A few", "-A few"),
+            ("--comment=a b", r#"--comment="a b""#),
+            ("--comment a b", r#"--comment "a b""#),
+            ("--comment=a=b c", r#"--comment="a=b c""#),
+            (r#"--comment=the "best" \ #1"#, r#"--comment="the \"best\" \\ #1""#),
+            ("-C a|b", r#"-C "a|b""#),
+            ("-Ca|b", r#"-C"a|b""#),
+        ] {
+            with(option).check().unwrap();
+            assert_eq!(asked(&[], &with(option).options)[1..], [format!("#SBATCH {line}")]);
+        }
+    }
+
+    #[test]
+    fn options_of_the_scripts_are_refused_however_they_are_written() {
+        for (option, long) in [
+            ("--array=1-4", "--array"),
+            ("--arr=1-4", "--array"),
+            ("--arr 1-4", "--array"),
+            ("--job-n=x", "--job-name"),
+            ("--err=x", "--error"),
+            ("--wr=x", "--wrap"),
+            ("-a1-4", "--array"),
+            ("-J x", "--job-name"),
+        ] {
+            let error = with(option).check().unwrap_err().to_string();
+            assert!(error.contains(&format!("depend on their own {long}")), "{option}: {error}");
+        }
+        for option in ["--", "-", "account=x", "--comment=a\nb"] {
+            let error = with(option).check().unwrap_err().to_string();
+            assert!(error.contains("expected an option of sbatch"), "{option}: {error}");
+        }
+        // As long as one of these, or longer, or with the same beginning.
+        for option in
+            ["--exclude=n1", "--jobs-x=1", "--array-x=1", "--deadline=now+1hour", "--account=x", "-A x"]
+        {
+            with(option).check().unwrap();
+        }
     }
 }

@@ -10,11 +10,14 @@ use serde::Serialize;
 use super::SlurmError;
 use super::indices::list;
 use super::queue::{self, Queued, Standing};
+use crate::output::directory::{self, first_few};
+use crate::output::merge::PLACE;
+use crate::output::merge::inputs::{self, Inputs};
 use crate::output::shard::{self, Progress};
-use crate::output::submission::{ARRAY, LOGS, MERGE, MERGED, SHARDS, last_words};
+use crate::output::submission::{ARRAY, LOGS, MERGE, MERGED, SHARDS, SPEC, last_words};
 use crate::output::{Manifest, Status, Submission};
 use crate::shell::quoted;
-use crate::spec::Shard;
+use crate::spec::{Shard, plan};
 
 /// Tasks that are listed one by one; of more, only their numbers are.
 const LISTED: usize = 60;
@@ -86,6 +89,8 @@ pub struct Task {
     pub restarts: Option<u64>,
     /// What is wrong with what lies in the place of its directory.
     pub problem: Option<String>,
+    /// What must be removed before it can succeed, if it is to be submitted again.
+    pub in_the_way: Vec<PathBuf>,
     /// The last line of its log.
     pub log: Option<String>,
 }
@@ -99,8 +104,10 @@ pub struct Merge {
     pub job: Option<String>,
     /// Slurm's word for why it waits.
     pub reason: Option<String>,
-    /// What is wrong with what lies in the place of its directory.
+    /// What is wrong with what lies in the place of its directory, or with the shards.
     pub problem: Option<String>,
+    /// What must be removed before it can succeed, if it is to be submitted again.
+    pub in_the_way: Vec<PathBuf>,
     /// The last line of its log.
     pub log: Option<String>,
 }
@@ -124,7 +131,12 @@ pub struct Report {
     pub merge: Merge,
     /// Numbers of the failed tasks, as `sbatch --array` takes them.
     pub submit_again: String,
-    /// Shell commands that submit again what is to be.
+    /// What cannot be read, so that it is not known whether anything submitted again would succeed.
+    pub unreadable: Vec<String>,
+    /// Files that tasks read and that are not what was submitted, so that tasks would train another plan; empty if no task is
+    /// to be submitted again.
+    pub changed: Vec<String>,
+    /// Shell commands that remove what is in the way and submit again what is to be; none while nothing of that would help.
     pub commands: Vec<String>,
 }
 
@@ -182,11 +194,11 @@ fn report(directory: &Path, submission: &Submission, queue: Result<Vec<Queued>, 
         tasks,
         merge,
         submit_again: String::new(),
+        unreadable: Vec::new(),
+        changed: Vec::new(),
         commands: Vec::new(),
     };
-    let to_submit = report.to_submit();
-    report.submit_again = list(&to_submit.tasks);
-    report.commands = commands(directory, &to_submit);
+    report.advise(submission);
     report
 }
 
@@ -200,24 +212,34 @@ fn look_at_task(
     let shard = Shard { index: task, of: submission.tasks };
     let range = shard.of_runs(submission.runs);
     let runs = range.end - range.start;
-    let (done, runs_finished, problem) = match shard::progress(&directory.join(SHARDS).join(task.to_string()))
-    {
+    let place = directory.join(SHARDS).join(task.to_string());
+    let (done, runs_finished, problem, in_its_place) = match shard::progress(&place) {
         Ok(Progress::Finished(held)) => match is_of(submission, &held, Some(shard)) {
-            Ok(()) => (true, runs, None),
-            Err(problem) => (false, 0, Some(problem)),
+            Ok(()) => (true, runs, None, false),
+            Err(problem) => (false, 0, Some(problem), true),
         },
-        Ok(Progress::Runs(runs)) => (false, runs, None),
-        Err(error) => (false, 0, Some(error.to_string())),
+        Ok(Progress::Runs(runs)) => (false, runs, None, false),
+        Err(error) => (false, 0, Some(error.to_string()), error.is_damage()),
     };
+    let state = state(done, queued, known);
+    let (mut problem, mut in_the_way) = (problem, Vec::new());
+    if state == State::Failed {
+        in_the_way.extend(in_its_place.then(|| place.clone()));
+        for (attempt, why) in shard::stuck(&place, &submission.plan_hash, shard) {
+            problem.get_or_insert_with(|| format!("{}: {why}", attempt.display()));
+            in_the_way.push(attempt);
+        }
+    }
     Task {
         task,
-        state: state(done, queued, known),
+        state,
         runs,
         runs_finished,
         job: queued.map(|q| format!("{}_{task}", q.job)),
         reason: queued.map(|q| q.reason.clone()).filter(|reason| !reason.is_empty()),
         restarts: queued.map(|q| q.restarts),
         problem,
+        in_the_way,
         log: last_words(&directory.join(LOGS).join(format!("{task}.log"))),
     }
 }
@@ -225,19 +247,37 @@ fn look_at_task(
 fn look_at_merge(directory: &Path, submission: &Submission, queued: Option<&Queued>, known: bool) -> Merge {
     let place = directory.join(MERGED);
     let (done, problem) = match Manifest::read(&place) {
-        Ok(Some(held)) if held.status == Status::Finished => {
-            let sound = is_of(submission, &held, None)
-                .and_then(|()| held.check(&place).map_err(|error| error.to_string()));
-            (sound.is_ok(), sound.err())
-        }
-        Ok(_) => (false, None),
-        Err(error) => (false, Some(error.to_string())),
+        Ok(Some(held)) => match is_of(submission, &held, None) {
+            Err(problem) => (false, Some((problem, true))),
+            Ok(()) if held.status == Status::Finished => match held.check(&place) {
+                Ok(()) => (true, None),
+                Err(error) => (false, Some((error.to_string(), error.is_damage()))),
+            },
+            Ok(()) if held.status == Status::Unfinished => (
+                false,
+                Some(("it holds a sweep that is not finished, where only a merge is put".into(), true)),
+            ),
+            // What an incomplete merge has, one that has more runs replaces.
+            Ok(()) => (false, None),
+        },
+        // What lies beside an unfinished merge is a part of it.
+        Ok(None) => match directory::holds_files(&place) {
+            Ok(true) if !place.join(PLACE).is_dir() => {
+                (false, Some(("it holds files but no sweep, where the merge is to be put".into(), true)))
+            }
+            Ok(_) => (false, None),
+            Err(error) => (false, Some((error.to_string(), error.is_damage()))),
+        },
+        Err(error) => (false, Some((error.to_string(), error.is_damage()))),
     };
+    let state = state(done, queued, known);
+    let (problem, in_its_place) = problem.map_or((None, false), |(problem, it)| (Some(problem), it));
     Merge {
-        state: state(done, queued, known),
+        state,
         job: queued.map(|q| q.job.clone()),
         reason: queued.map(|q| q.reason.clone()).filter(|reason| !reason.is_empty()),
         problem,
+        in_the_way: (state == State::Failed && in_its_place).then_some(place).into_iter().collect(),
         log: last_words(&directory.join(LOGS).join("merge.log")),
     }
 }
@@ -254,7 +294,11 @@ fn state(done: bool, queued: Option<&Queued>, known: bool) -> State {
 /// Whether a finished sweep is what was submitted.
 fn is_of(submission: &Submission, held: &Manifest, shard: Option<Shard>) -> Result<(), String> {
     if held.plan_hash != submission.plan_hash {
-        return Err("it holds another plan than was submitted (a data file may have changed since)".into());
+        let differences = plan::differences((&held.spec, "there"), (&submission.spec, "submitted"));
+        return Err(format!(
+            "it holds another plan than was submitted ({})",
+            first_few(differences).join("; ")
+        ));
     }
     if held.shard != shard {
         return Err("it holds other runs than it should".into());
@@ -263,6 +307,77 @@ fn is_of(submission: &Submission, held: &Manifest, shard: Option<Shard>) -> Resu
 }
 
 impl Report {
+    /// Finds out what is to be submitted again, and what keeps that from helping.
+    fn advise(&mut self, submission: &Submission) {
+        let all_done = self.tasks.iter().all(|task| task.state == State::Done);
+        if all_done && self.merge.state == State::Failed && self.merge.in_the_way.is_empty() {
+            self.find_what_the_merge_failed_at();
+        }
+        let failed = self.tasks.iter().filter(|task| task.state == State::Failed);
+        let problems = failed.map(|task| (tasks(&[task.task]), &task.problem, &task.in_the_way)).chain(
+            (self.merge.state == State::Failed)
+                .then(|| ("merge".to_string(), &self.merge.problem, &self.merge.in_the_way)),
+        );
+        self.unreadable = problems
+            .filter(|(_, _, in_the_way)| in_the_way.is_empty())
+            .filter_map(|(whose, problem, _)| Some(format!("{whose}: {}", problem.as_ref()?)))
+            .collect();
+        let to_submit = self.to_submit();
+        self.submit_again = list(&to_submit.tasks);
+        if !to_submit.tasks.is_empty() {
+            self.changed = submission.changed().into_iter().map(in_words).collect();
+        }
+        if self.unreadable.is_empty() && self.changed.is_empty() {
+            self.commands = self.removal().into_iter().chain(commands(&self.directory, &to_submit)).collect();
+        }
+    }
+
+    /// Where all shards are there and their merge failed, one may not hold any more what was written. That takes reading all
+    /// of them, as the merge does.
+    fn find_what_the_merge_failed_at(&mut self) {
+        let place = |task: u64| self.directory.join(SHARDS).join(task.to_string());
+        let places: Vec<PathBuf> = self.tasks.iter().map(|task| place(task.task)).collect();
+        let inputs = Inputs::read(&places, &self.directory.join(MERGED));
+        let found = inputs.and_then(|inputs| {
+            let damaged = inputs::damaged(&inputs.parts)?;
+            let found = damaged.iter().map(|(part, file, problem)| {
+                (part.directory.clone(), format!("{}: {problem}", part.directory.join(file).display()))
+            });
+            Ok(found.collect::<Vec<_>>())
+        });
+        match found {
+            Ok(found) => {
+                for (task, place) in self.tasks.iter_mut().zip(places) {
+                    let Some((_, problem)) = found.iter().find(|(directory, _)| *directory == place) else {
+                        continue;
+                    };
+                    task.state = State::Failed;
+                    task.runs_finished = 0;
+                    task.problem = Some(problem.clone());
+                    task.in_the_way.push(place);
+                }
+            }
+            Err(error) => self.merge.problem = Some(error.to_string()),
+        }
+    }
+
+    /// Of the tasks, and the merge, that have something in the way: which it is, and what is wrong with that.
+    pub fn obstacles(&self) -> Vec<(String, &str)> {
+        let of_tasks = self.tasks.iter().filter(|task| !task.in_the_way.is_empty());
+        let of_tasks = of_tasks.map(|task| (tasks(&[task.task]), task.problem.as_deref()));
+        let of_merge =
+            (!self.merge.in_the_way.is_empty()).then(|| ("merge".into(), self.merge.problem.as_deref()));
+        of_tasks.chain(of_merge).filter_map(|(whose, problem)| Some((whose, problem?))).collect()
+    }
+
+    /// The shell command that removes what is in the way; `None` if nothing is.
+    pub fn removal(&self) -> Option<String> {
+        let of_tasks = self.tasks.iter().flat_map(|task| &task.in_the_way);
+        let words: Vec<String> =
+            of_tasks.chain(&self.merge.in_the_way).map(|path| quoted(&path.to_string_lossy())).collect();
+        (!words.is_empty()).then(|| format!("rm -r {}", words.join(" ")))
+    }
+
     /// What is to be submitted so that everything gets done. Nothing if that is not known.
     pub fn to_submit(&self) -> ToSubmit {
         let tasks: Vec<u64> =
@@ -327,12 +442,27 @@ impl Report {
                 say(format!("… and {} more; --json lists all", open.len() - LISTED));
             }
         }
+        if !self.unreadable.is_empty() || !self.changed.is_empty() {
+            say(String::new());
+            say("Submitting again would not help before this is seen to:".into());
+            self.unreadable.iter().for_each(|why| say(format!("  {why}")));
+            self.changed.iter().for_each(|why| say(format!("  {why}")));
+        }
         if !self.commands.is_empty() {
             say(String::new());
-            match self.submit_again.as_str() {
-                "" => say("Submit the merge again:".into()),
-                _ => {
-                    say(format!("Submit {} again, and the merge after them:", tasks(&self.to_submit().tasks)))
+            let submit = match self.submit_again.as_str() {
+                "" => "ubmit the merge again:".to_string(),
+                _ => format!("ubmit {} again, and the merge after them:", tasks(&self.to_submit().tasks)),
+            };
+            let obstacles = self.obstacles();
+            match obstacles.is_empty() {
+                true => say(format!("S{submit}")),
+                false => {
+                    let whose: Vec<String> = obstacles.into_iter().map(|(whose, _)| whose).collect();
+                    say(format!(
+                        "Remove what is in the way of {}, which nothing else replaces, and s{submit}",
+                        first_few(whose).join(", ")
+                    ));
                 }
             }
             for command in &self.commands {
@@ -341,6 +471,15 @@ impl Report {
         }
         text
     }
+}
+
+/// A file that is not what was submitted, and what helps.
+fn in_words((path, problem): (&Path, String)) -> String {
+    let help = match path.ends_with(SPEC) {
+        true => "give the first `symbreak slurm` command again, which writes it anew",
+        false => "put it back as it was, or submit the sweep as it is now to another place with --out DIR",
+    };
+    format!("{} {problem}, so tasks would train another plan; {help}", path.display())
 }
 
 /// `task 3`, `tasks 1-3,7`

@@ -7,9 +7,10 @@ use super::script::{self, Places, Resources};
 use super::status::{self, Report, ToSubmit};
 use super::{SlurmError, ask};
 use crate::output::Submission;
-use crate::output::submission::{ARRAY, MERGE, Place, SPEC, held};
+use crate::output::directory::first_few;
+use crate::output::submission::{ARRAY, MERGE, Place, held};
 use crate::shell::quoted;
-use crate::spec::{Plan, to_toml};
+use crate::spec::Plan;
 
 /// A sweep that is to be submitted, before anything is written.
 #[derive(Clone, Debug)]
@@ -62,7 +63,8 @@ impl Request<'_> {
         for path in [&self.places.program, &self.places.directory, &self.places.working] {
             script::check_path(path)?;
         }
-        Ok(Submission::new(self.plan, self.tasks, self.run_arguments.clone(), &self.places.directory))
+        let Places { directory, working, .. } = &self.places;
+        Ok(Submission::new(self.plan, self.tasks, self.run_arguments.clone(), directory, working))
     }
 
     /// What is to be submitted: everything, or what an earlier submission left undone.
@@ -78,6 +80,24 @@ impl Request<'_> {
                  try again when it does",
                 self.shown.display()
             )));
+        }
+        let cannot = |why: String| {
+            Err(SlurmError::Cluster(format!("nothing is submitted, for some of it cannot succeed: {why}")))
+        };
+        // Files that tasks read are as they should be: the plan is the same as before, and spec.toml is written anew.
+        if let Some(why) = report.unreadable.first() {
+            return cannot(format!("{why}; see to that first"));
+        }
+        if let Some(remove) = report.removal() {
+            let problems: Vec<String> = report
+                .obstacles()
+                .into_iter()
+                .map(|(whose, problem)| format!("{whose}: {problem}"))
+                .collect();
+            return cannot(format!(
+                "{}; remove what is in the way, and give this command again: {remove}",
+                first_few(problems).join("; ")
+            ));
         }
         Ok((report.to_submit(), Some(report)))
     }
@@ -107,8 +127,8 @@ impl Request<'_> {
     /// Writes the scripts and submits them. Where the same was submitted before, only what is neither done nor in the queue.
     ///
     /// # Errors
-    /// Where the directory holds something else, or Slurm refused; if it took the array but not the merge, the text says how
-    /// to submit that.
+    /// Where the directory holds something else, or something damaged that a task or the merge would fail at, or Slurm
+    /// refused; if it took the array but not the merge, the text says how to submit that.
     pub fn submit(&self) -> Result<Outcome, SlurmError> {
         let wanted = self.submission()?;
         ask("sbatch", &["--version".into()]).map_err(|problem| {
@@ -124,11 +144,13 @@ impl Request<'_> {
         }
         let mut submission =
             Submission { submitted: earlier.map_or_else(Vec::new, |e| e.submitted), ..wanted };
-        place.prepare(&[
-            (SPEC, &spec(&submission, self.plan)),
-            (ARRAY, &script::array(&submission, &self.resources, &self.places)),
-            (MERGE, &script::merge(&submission, &self.resources, &self.places)),
-        ])?;
+        place.prepare(
+            self.plan,
+            &[
+                (ARRAY, &script::array(&submission, &self.resources, &self.places)),
+                (MERGE, &script::merge(&submission, &self.resources, &self.places)),
+            ],
+        )?;
         // Before anything is in the queue under its name.
         submission.write(self.shown)?;
         let array = match to_submit.tasks.is_empty() {
@@ -190,15 +212,4 @@ fn sbatch(arguments: &[String]) -> Result<String, String> {
         return Err(format!("sbatch answered {:?}, where the number of a job was expected", said.trim()));
     }
     Ok(job.into())
-}
-
-/// `spec.toml`
-fn spec(submission: &Submission, plan: &Plan) -> String {
-    format!(
-        "# What was submitted, with every default and flag resolved. All tasks read this file: an edit would make them\n\
-         # shards of different plans, which no merge takes.\n\
-         # Plan {}.\n\n{}",
-        submission.plan_hash,
-        to_toml(plan)
-    )
 }

@@ -1,31 +1,33 @@
-//! From what was given to a plan: every cell is laid out, checked and told which program it needs.
+//! From what was given to a plan: every cell is looked at, and what it needs is made once for all that need the same.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use crate::engine::{Criterion, Program, Run};
+use crate::engine::{Criterion, Program};
 use crate::net::{Activation, Base, Init, Loss, NoiseKinds, Optimizer, Readout, Shape};
 use crate::task::{Data, Task};
 
 use super::document::{Given, Sweep};
 use super::error::{Place, SpecError, Warning};
 use super::key::{self, KEYS, Key, Kind, Spec};
+use super::plan::Variant;
 use super::range::MAX_CELLS;
-use super::{Cell, Plan, Value, points};
+use super::{Grid, Plan, Value, points};
 
 /// Largest network; beyond this one run's memory is no longer small.
 const MAX_PARAMETERS: usize = 1_000_000;
 
 /// The plan of what was given; `name` is its name unless the spec gives one.
-pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), SpecError> {
+pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), SpecError> {
+    let Given { fixed, sweeps } = given;
     let mut base = Spec::default();
-    for (key, value, _) in given.fixed.values() {
+    for (key, value, _) in fixed.values() {
         key.set(&mut base, value);
     }
     let name = resolve_name(&mut base, name)?;
-    let swept = |name: &str| given.sweeps.iter().any(|sweep| sweep.key.name == name);
+    let swept = |name: &str| sweeps.iter().any(|sweep| sweep.key.name == name);
     if base.dataset.is_none() && !swept("task.dataset") {
         let expected = key::find("task.dataset").map_or_else(|why| why, |key| key.kind.expected());
         return Err(SpecError {
@@ -35,34 +37,36 @@ pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), Sp
         });
     }
 
-    let count = count_cells(&given.sweeps, base.seeds)?;
-    let places: BTreeMap<&'static str, &Place> = (given.fixed.values())
+    let count = count_cells(&sweeps, base.seeds)?;
+    let grid = Grid::new(sweeps, Some(base.steps));
+    let places: BTreeMap<&'static str, &Place> = (fixed.values())
         .map(|(key, _, place)| (key.name, place))
-        .chain(given.sweeps.iter().map(|sweep| (sweep.key.name, &sweep.place)))
+        .chain(grid.sweeps.iter().map(|sweep| (sweep.key.name, &sweep.place)))
         .collect();
     let mut unused: Vec<&Key> = KEYS.iter().filter(|key| places.contains_key(key.name)).collect();
     let (mut rounded_away, mut unreachable) = (0, 0);
     let mut programs = Programs::default();
-    let mut cells = Vec::with_capacity(count);
+    let mut variants: Vec<Variant> = Vec::new();
+    let mut spec = base.clone();
     for number in 0..count {
-        let values = cell_values(&given.sweeps, number);
-        let mut spec = base.clone();
-        for (sweep, value) in given.sweeps.iter().zip(&values) {
-            sweep.key.set(&mut spec, value);
+        // Whatever an earlier cell has set in it, this one sets, too.
+        grid.set(&mut spec, number);
+        let at = grid.variant(number);
+        // Variants nest as cells do, so that they are met in order.
+        if at == variants.len() {
+            let error = |(key, message): (&str, String)| SpecError {
+                key: Some(key.to_string()),
+                place: places.get(key).map(|&place| place.clone()),
+                message: message + &in_cell(&grid, number),
+            };
+            let program = programs.index_of(&spec, task_key(&grid, number, &spec)).map_err(error)?;
+            let point = programs.add_points(program, &spec).map_err(error)?;
+            variants.push(Variant { program: program as u32, point });
         }
-        let error = |(key, message): (&str, String)| SpecError {
-            key: Some(key.to_string()),
-            place: places.get(key).map(|&place| place.clone()),
-            message: message + &in_cell(&given.sweeps, &values),
-        };
-        let task = task_key(&given.sweeps, &values, &spec);
-        let program = programs.index_of(&spec, task).map_err(error)?;
-        let (point, point_a_seed) = programs.add_points(program, &spec).map_err(error)?;
         unused.retain(|key| !(key.used)(&spec));
         rounded_away += usize::from(is_rounded_away(&spec));
-        unreachable += usize::from(programs.negative[program] && is_never_negative(spec.output));
-        let settings = Run { point, ..settings(&spec) };
-        cells.push(Cell { values, program, settings, point_a_seed });
+        let negative = programs.negative[variants[at].program as usize];
+        unreachable += usize::from(negative && is_never_negative(spec.output));
     }
 
     let mut warnings: Vec<Warning> = unused
@@ -80,13 +84,16 @@ pub(super) fn plan(given: &Given, name: &str) -> Result<(Plan, Vec<Warning>), Sp
         warnings.push(Warning::Unreachable { cells: unreachable, of: count });
     }
     let plan = Plan {
-        resolved: resolved(&base, &given.sweeps, &programs.files),
-        swept: given.sweeps.iter().map(|sweep| sweep.key.name.to_string()).collect(),
-        cells,
+        resolved: resolved(&base, &grid.sweeps, &programs.files),
+        point_a_seed: programs.point_a_seed(),
         programs: programs.finished(),
         seeds: base.seeds,
         master: base.seed,
         name,
+        // The programs have them; a cell has no use for the million numbers that they may be.
+        base: Spec { values: None, ..base },
+        variants,
+        grid,
     };
     Ok((plan, warnings))
 }
@@ -125,55 +132,11 @@ fn count_cells(sweeps: &[Sweep], seeds: u64) -> Result<usize, SpecError> {
     Ok(cells as usize)
 }
 
-/// The values of cell `number`; the last sweep varies fastest.
-pub(super) fn cell_values(sweeps: &[Sweep], mut number: usize) -> Vec<Value> {
-    let mut values: Vec<Value> = sweeps
-        .iter()
-        .rev()
-        .map(|sweep| {
-            let value = sweep.values[number % sweep.values.len()].clone();
-            number /= sweep.values.len();
-            value
-        })
-        .collect();
-    values.reverse();
-    values
-}
-
 /// ` (in the cell net.output = tanh)`, or nothing without a sweep.
-fn in_cell(sweeps: &[Sweep], values: &[Value]) -> String {
+fn in_cell(grid: &Grid, number: usize) -> String {
     let settings: Vec<String> =
-        sweeps.iter().zip(values).map(|(sweep, value)| format!("{} = {value}", sweep.key.name)).collect();
+        grid.swept().iter().zip(grid.values(number)).map(|(key, value)| format!("{key} = {value}")).collect();
     if settings.is_empty() { String::new() } else { format!(" (in the cell {})", settings.join(", ")) }
-}
-
-fn settings(spec: &Spec) -> Run {
-    Run {
-        master: spec.seed,
-        seed: 0,
-        point: 0,
-        base_value: spec.base_value,
-        scale: spec.scale,
-        scale_hidden: spec.scale_hidden,
-        scale_output: spec.scale_output,
-        bias_scale: spec.resolved_bias_scale(),
-        lr: spec.lr,
-        lr_hidden: spec.lr_hidden,
-        lr_output: spec.lr_output,
-        momentum: spec.momentum,
-        beta1: spec.beta1,
-        beta2: spec.beta2,
-        rho: spec.rho,
-        epsilon: spec.epsilon,
-        weight_decay: spec.weight_decay,
-        dropout: spec.dropout,
-        gradient_noise: spec.gradient_noise,
-        input_noise: spec.input_noise,
-        mask: spec.mask,
-        solved_limit: spec.solved_loss.unwrap_or(spec.solved_tolerance),
-        symmetry_tolerance: spec.symmetry_tolerance,
-        traced: false,
-    }
 }
 
 /// Whether noise of one of the scales falls through the f32 grid: under an ulp of the base, or under f32's own range.
@@ -194,8 +157,8 @@ fn is_never_negative(output: Activation) -> bool {
 }
 
 /// What tells the task of one cell from that of another: the swept keys of the task that the cell uses.
-fn task_key(sweeps: &[Sweep], values: &[Value], spec: &Spec) -> String {
-    let settings = sweeps.iter().zip(values);
+fn task_key(grid: &Grid, number: usize, spec: &Spec) -> String {
+    let settings = grid.sweeps.iter().zip(grid.values(number));
     let of_task = settings.filter(|(sweep, _)| sweep.key.table() == "task" && (sweep.key.used)(spec));
     of_task.map(|(sweep, value)| format!("{} = {value}\n", sweep.key.name)).collect()
 }
@@ -356,12 +319,11 @@ impl Programs {
         Ok(self.all.len() - 1)
     }
 
-    /// Adds the base points of a cell to those of its program; gives the number of the first, and whether each seed has
-    /// one of its own.
-    fn add_points(&mut self, program: usize, spec: &Spec) -> Result<(u32, bool), (&'static str, String)> {
+    /// Adds the base points of cells to those of their program; gives the number of the first.
+    fn add_points(&mut self, program: usize, spec: &Spec) -> Result<u32, (&'static str, String)> {
         let Some(values) = &spec.values else {
             return match spec.entries.keys().next() {
-                None => Ok((0, false)),
+                None => Ok(0),
                 Some(&entry) => Err((
                     key::entry(entry).name,
                     "changes a number of init.values, which is not given; --set init.values=[…] gives it"
@@ -385,8 +347,7 @@ impl Programs {
             let message = format!("{} values, but the network has {count} parameters", point.len());
             return Err(("init.values", message));
         }
-        let a_seed = given.len() > 1;
-        if a_seed && (given.len() as u64) < spec.seeds {
+        if given.len() > 1 && (given.len() as u64) < spec.seeds {
             let message =
                 format!("{} points for {} seeds; give one for all or one a seed", given.len(), spec.seeds);
             return Err(("init.values", message));
@@ -407,7 +368,12 @@ impl Programs {
         if points.len() / count > u32::MAX as usize {
             return Err(("init.values", "more base points than 32 bits can count".to_string()));
         }
-        Ok((first as u32, a_seed))
+        Ok(first as u32)
+    }
+
+    /// Whether each seed has a base point of its own.
+    fn point_a_seed(&self) -> bool {
+        self.given.as_ref().is_some_and(|given| given.len() > 1)
     }
 
     /// All programs, with their points.

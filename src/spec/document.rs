@@ -10,6 +10,7 @@ use super::key::{self, Key, Raw, TABLES};
 use super::{Overrides, Value, range};
 
 /// A key and the values it sweeps.
+#[derive(Clone, Debug)]
 pub(super) struct Sweep {
     pub key: &'static Key,
     pub values: Vec<Value>,

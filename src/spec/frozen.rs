@@ -67,6 +67,7 @@ fn toml(value: &Json) -> String {
 #[cfg(test)]
 mod tests {
     use super::to_toml;
+    use crate::spec::tests::same;
     use crate::spec::{Overrides, Plan, Warning, parse, presets};
 
     fn there_and_back(text: &str, name: &str, overrides: &Overrides) -> Plan {
@@ -74,7 +75,7 @@ mod tests {
         let frozen = to_toml(&plan);
         let (back, warnings) = parse(&frozen, "spec.toml", &Overrides::default())
             .unwrap_or_else(|error| panic!("{name}: {error}\n{frozen}"));
-        assert_eq!(back, plan, "{name}:\n{frozen}");
+        same(&back, &plan);
         assert_eq!(back.hash(), plan.hash(), "{name}:\n{frozen}");
         // What was idle as the user wrote it he has been told of; nothing else is.
         let keys = |warnings: &[Warning]| -> Vec<String> {

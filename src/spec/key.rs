@@ -2,8 +2,10 @@
 //! flags, sweeps, messages and the resolved spec all come from here, so a new key is one new entry.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Mutex;
 
+use crate::engine::Run;
 use crate::net::{Activation, Base, Gain, Loss, Noise, Optimizer, Readout};
 use crate::task::{Columns, Dataset, Encoding, Settings, Test};
 
@@ -125,6 +127,36 @@ impl Spec {
     pub fn resolved_bias_scale(&self) -> f64 {
         let default = if self.gain == Gain::None { self.scale } else { 0.0 };
         self.bias_scale.unwrap_or(default)
+    }
+
+    /// The settings of runs; what tells one run of a cell from another is 0.
+    pub fn settings(&self) -> Run {
+        Run {
+            master: self.seed,
+            seed: 0,
+            point: 0,
+            base_value: self.base_value,
+            scale: self.scale,
+            scale_hidden: self.scale_hidden,
+            scale_output: self.scale_output,
+            bias_scale: self.resolved_bias_scale(),
+            lr: self.lr,
+            lr_hidden: self.lr_hidden,
+            lr_output: self.lr_output,
+            momentum: self.momentum,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            rho: self.rho,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            dropout: self.dropout,
+            gradient_noise: self.gradient_noise,
+            input_noise: self.input_noise,
+            mask: self.mask,
+            solved_limit: self.solved_loss.unwrap_or(self.solved_tolerance),
+            symmetry_tolerance: self.symmetry_tolerance,
+            traced: false,
+        }
     }
 }
 
@@ -418,6 +450,15 @@ pub(super) struct Key {
     pub unused_because: &'static str,
     /// Whether cells may differ in it.
     pub sweepable: bool,
+    /// Whether it decides nothing but settings of runs, so that cells which differ in no other key have their program and
+    /// base points in common.
+    pub only_runs: bool,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl Key {
@@ -427,7 +468,17 @@ impl Key {
         set: fn(&mut Spec, &Value) -> Option<()>,
         get: fn(&Spec) -> Option<Value>,
     ) -> Key {
-        Key { name, kind, set, get, entry: None, used: |_| true, unused_because: "", sweepable: true }
+        Key {
+            name,
+            kind,
+            set,
+            get,
+            entry: None,
+            used: |_| true,
+            unused_because: "",
+            sweepable: true,
+            only_runs: false,
+        }
     }
 
     const fn used_if(self, used: fn(&Spec) -> bool, otherwise: &'static str) -> Key {
@@ -436,6 +487,10 @@ impl Key {
 
     const fn not_sweepable(self) -> Key {
         Key { sweepable: false, ..self }
+    }
+
+    const fn only_runs(self) -> Key {
+        Key { only_runs: true, ..self }
     }
 
     /// Stores a value that [`Kind::read`] of this key has returned.
@@ -732,7 +787,8 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(
         |s| s.base != Base::Zero && s.values.is_none(),
         "only init.base = \"constant\" and \"copies\" without init.values do",
-    ),
+    )
+    .only_runs(),
     Key::new(
         "init.noise",
         words(Noise::WORDS),
@@ -749,28 +805,32 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_word().and_then(Gain::from_word).map(|w| s.gain = w),
         |s| word(s.gain.word()),
     ),
-    Key::new("init.scale", AMOUNT, |s, v| v.as_number().map(|x| s.scale = x), |s| number(s.scale)),
+    Key::new("init.scale", AMOUNT, |s, v| v.as_number().map(|x| s.scale = x), |s| number(s.scale))
+    .only_runs(),
     Key::new(
         "init.scale_hidden",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.scale_hidden = x),
         |s| number(s.scale_hidden),
     )
-    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
+    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do")
+    .only_runs(),
     Key::new(
         "init.scale_output",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.scale_output = x),
         |s| number(s.scale_output),
     )
-    .used_if(has_output_weights, NO_OUTPUT_WEIGHTS),
+    .used_if(has_output_weights, NO_OUTPUT_WEIGHTS)
+    .only_runs(),
     Key::new(
         "init.bias_scale",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.bias_scale = Some(x)),
         |s| s.bias_scale.and_then(number),
     )
-    .used_if(|s| s.bias, "only net.bias = true does"),
+    .used_if(|s| s.bias, "only net.bias = true does")
+    .only_runs(),
     Key::new(
         "init.values",
         Kind::Values,
@@ -799,21 +859,24 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_word().and_then(Optimizer::from_word).map(|w| s.optimizer = w),
         |s| word(s.optimizer.word()),
     ),
-    Key::new("train.lr", AMOUNT, |s, v| v.as_number().map(|x| s.lr = x), |s| number(s.lr)),
+    Key::new("train.lr", AMOUNT, |s, v| v.as_number().map(|x| s.lr = x), |s| number(s.lr))
+    .only_runs(),
     Key::new(
         "train.lr_hidden",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.lr_hidden = x),
         |s| number(s.lr_hidden),
     )
-    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do"),
+    .used_if(|s| !s.hidden.is_empty(), "only hidden layers do")
+    .only_runs(),
     Key::new(
         "train.lr_output",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.lr_output = x),
         |s| number(s.lr_output),
     )
-    .used_if(has_output_weights, NO_OUTPUT_WEIGHTS),
+    .used_if(has_output_weights, NO_OUTPUT_WEIGHTS)
+    .only_runs(),
     Key::new(
         "train.momentum",
         FRACTION,
@@ -823,24 +886,30 @@ pub(super) static KEYS: &[Key] = &[
     .used_if(
         |s| matches!(s.optimizer, Optimizer::Momentum | Optimizer::Nesterov),
         "only train.optimizer = \"momentum\" and \"nesterov\" do",
-    ),
+    )
+    .only_runs(),
     Key::new("train.beta1", FRACTION, |s, v| v.as_number().map(|x| s.beta1 = x), |s| number(s.beta1))
-        .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does"),
+        .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does")
+    .only_runs(),
     Key::new("train.beta2", FRACTION, |s, v| v.as_number().map(|x| s.beta2 = x), |s| number(s.beta2))
-        .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does"),
+        .used_if(|s| s.optimizer == Optimizer::Adam, "only train.optimizer = \"adam\" does")
+    .only_runs(),
     Key::new("train.rho", FRACTION, |s, v| v.as_number().map(|x| s.rho = x), |s| number(s.rho))
-        .used_if(|s| s.optimizer == Optimizer::Rmsprop, "only train.optimizer = \"rmsprop\" does"),
+        .used_if(|s| s.optimizer == Optimizer::Rmsprop, "only train.optimizer = \"rmsprop\" does")
+    .only_runs(),
     Key::new("train.epsilon", AMOUNT, |s, v| v.as_number().map(|x| s.epsilon = x), |s| number(s.epsilon))
         .used_if(
             |s| matches!(s.optimizer, Optimizer::Adam | Optimizer::Rmsprop),
             "only train.optimizer = \"adam\" and \"rmsprop\" do",
-        ),
+        )
+    .only_runs(),
     Key::new(
         "train.weight_decay",
         AMOUNT,
         |s, v| v.as_number().map(|x| s.weight_decay = x),
         |s| number(s.weight_decay),
-    ),
+    )
+    .only_runs(),
     Key::new(
         "train.batch",
         Kind::Batch,
@@ -884,7 +953,8 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_number().map(|x| s.solved_tolerance = x),
         |s| number(s.solved_tolerance),
     )
-    .used_if(|s| s.solved_loss.is_none(), "criteria.solved_loss decides instead"),
+    .used_if(|s| s.solved_loss.is_none(), "criteria.solved_loss decides instead")
+    .only_runs(),
     Key::new(
         "criteria.solved_loss",
         AMOUNT,
@@ -897,7 +967,8 @@ pub(super) static KEYS: &[Key] = &[
         |s, v| v.as_number().map(|x| s.symmetry_tolerance = x),
         |s| number(s.symmetry_tolerance),
     )
-    .used_if(|s| s.hidden.iter().any(|&width| width > 1), "only hidden layers of two or more units do"),
+    .used_if(|s| s.hidden.iter().any(|&width| width > 1), "only hidden layers of two or more units do")
+    .only_runs(),
     Key::new(
         "runs.seeds",
         Kind::Integer { low: 1, high: u64::MAX },

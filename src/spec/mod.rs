@@ -6,8 +6,8 @@
 //! | `key` | the one table of all keys: what each accepts, its default, who uses it |
 //! | `document` | TOML text and flags, key by key |
 //! | `range` | the values of a swept key |
-//! | `build` | cells, checks across keys, programs |
-//! | `grid` | the cells alone |
+//! | `build` | checks across keys, programs |
+//! | `grid` | cells by their numbers |
 //! | `points` | given initial parameters |
 //! | [`plan`] | the result |
 //! | `shard` | parts of a plan |
@@ -88,7 +88,7 @@ pub fn parse(text: &str, file: &str, overrides: &Overrides) -> Result<(Plan, Vec
     let mut given = Given::parse(text, file)?;
     given.apply(overrides)?;
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
-    build::plan(&given, stem)
+    build::plan(given, stem)
 }
 
 /// The dotted names of all keys that cells may differ in.

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use serde_json::Value as Json;
 
+use super::Grid;
+use super::key::Spec;
 use crate::engine::{Program, Run};
 
 /// The value of one key, as a spec gives it and as a column shows it.
@@ -80,11 +82,9 @@ impl From<&Value> for Json {
     }
 }
 
-/// One point of the grid.
+/// What the runs of one point of the grid have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// One value per swept key, in the order of [`Plan::swept`].
-    pub values: Vec<Value>,
     /// Index into [`Plan::programs`].
     pub program: usize,
     /// The settings of its runs; `seed` and `traced` are filled in per run, and `point` counts on from here where each
@@ -103,36 +103,63 @@ impl Cell {
     }
 }
 
-/// What to run. Run number = cell × seeds + seed index.
-#[derive(Clone, Debug, PartialEq)]
+/// What cells have in common that differ in settings of runs only.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variant {
+    /// Index into [`Plan::programs`].
+    pub program: u32,
+    /// The first of their base points.
+    pub point: u32,
+}
+
+/// What to run. Run number = cell × seeds + seed index. Cells, of which there may be millions, are computed when they are
+/// asked for.
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// `name` of the spec; the result directory is `results/<name>`.
     pub name: String,
     /// The resolved spec, key by key in the order of the documentation, sweeps and runs included. A swept key
     /// stands in `sweep` only, and a key without a value (`criteria.solved_loss`) nowhere.
     pub resolved: serde_json::Value,
-    /// Dotted names of the swept keys, slowest first.
-    pub swept: Vec<String>,
-    /// All cells; the last swept key varies fastest.
-    pub cells: Vec<Cell>,
+    /// The cells by their values.
+    pub grid: Grid,
     /// The distinct programs of the cells.
     pub programs: Vec<Program>,
     /// Runs per cell.
     pub seeds: u64,
     /// Master seed.
     pub master: u64,
+    /// What is not swept, but for `init.values`, which is in the programs.
+    pub(super) base: Spec,
+    /// By [`Grid::variant`].
+    pub(super) variants: Vec<Variant>,
+    /// Whether each seed has a base point of its own.
+    pub(super) point_a_seed: bool,
 }
 
 impl Plan {
     /// All runs of all cells.
     pub fn runs(&self) -> u64 {
-        self.cells.len() as u64 * self.seeds
+        self.grid.cells() * self.seeds
+    }
+
+    /// Cell `number`, which is under [`Grid::cells`].
+    pub fn cell(&self, number: usize) -> Cell {
+        let mut spec = self.base.clone();
+        self.grid.set(&mut spec, number);
+        let Variant { program, point } = self.variants[self.grid.variant(number)];
+        let settings = Run { master: self.master, point, ..spec.settings() };
+        Cell { program: program as usize, settings, point_a_seed: self.point_a_seed }
+    }
+
+    /// The program of cell `number`, an index into [`programs`](Plan::programs); quicker than by its [`cell`](Plan::cell).
+    pub fn program(&self, number: usize) -> usize {
+        self.variants[self.grid.variant(number)].program as usize
     }
 
     /// The settings of run `number`. For many runs, [`stretches`](Plan::stretches) does without the divisions.
     pub fn run(&self, number: u64) -> Run {
-        let cell = &self.cells[(number / self.seeds) as usize];
-        cell.run(number % self.seeds)
+        self.cell((number / self.seeds) as usize).run(number % self.seeds)
     }
 
     /// The runs `numbers` cell by cell: each cell with the seeds that it has among them.

@@ -36,7 +36,7 @@ pub fn from_resolved(resolved: &Json) -> Result<Plan, SpecError> {
         }
     }
     // Warnings were given when the sweep was run.
-    build::plan(&given, "").map(|(plan, _)| plan)
+    build::plan(given, "").map(|(plan, _)| plan)
 }
 
 /// What it sweeps.
@@ -77,6 +77,7 @@ fn raw(json: &Json) -> Raw {
 
 #[cfg(test)]
 mod tests {
+    use crate::spec::tests::same;
     use crate::spec::{Grid, Overrides, from_resolved, parse, presets};
 
     fn there_and_back(text: &str, name: &str) {
@@ -84,14 +85,13 @@ mod tests {
         // As it is in a manifest.
         let written = serde_json::to_string_pretty(&plan.resolved).unwrap();
         let back = from_resolved(&serde_json::from_str(&written).unwrap()).unwrap();
-        assert_eq!(back, plan, "{name}");
+        same(&back, &plan);
         assert_eq!(back.hash(), plan.hash());
         let grid = Grid::of(&serde_json::from_str(&written).unwrap()).unwrap();
-        assert_eq!(grid.swept(), plan.swept);
-        assert_eq!(grid.cells(), plan.cells.len() as u64);
-        for (number, cell) in plan.cells.iter().enumerate() {
-            assert_eq!(grid.values(number), cell.values);
-            assert_eq!(grid.steps(number), Some(plan.programs[cell.program].steps));
+        assert_eq!((grid.swept(), grid.cells()), (plan.grid.swept(), plan.grid.cells()));
+        for number in 0..grid.cells() as usize {
+            assert_eq!(grid.values(number), plan.grid.values(number));
+            assert_eq!(grid.steps(number), Some(plan.programs[plan.program(number)].steps));
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::Criterion;
+use crate::engine::{Criterion, Program, Run};
 use crate::net::{Activation, Optimizer};
 
 /// What `task.dataset` takes.
@@ -31,6 +31,19 @@ fn sweep(flags: &[&str]) -> Overrides {
 fn plan_with(text: &str, overrides: &Overrides) -> (Plan, Vec<String>) {
     let (plan, warnings) = parse(&format!("{XOR}{text}"), "x.toml", overrides).unwrap();
     (plan, warnings.iter().map(Warning::to_string).collect())
+}
+
+/// All cells of a plan.
+fn cells(plan: &Plan) -> impl Iterator<Item = Cell> {
+    (0..plan.grid.cells() as usize).map(|number| plan.cell(number))
+}
+
+/// Whether two plans are the same, wherever each was read.
+pub(super) fn same(one: &Plan, other: &Plan) {
+    assert_eq!((&one.name, one.seeds, one.master), (&other.name, other.seeds, other.master));
+    assert_eq!(one.resolved, other.resolved);
+    assert_eq!(one.programs, other.programs);
+    assert!(cells(one).eq(cells(other)), "{}", one.name);
 }
 
 /// The error of a whole text.
@@ -104,8 +117,8 @@ seed = 0                     # master seed
 #[test]
 fn the_documented_spec_is_valid_and_spells_out_the_defaults() {
     let (plan, warnings) = parse(DOCUMENTED, "spec.toml", &none()).unwrap();
-    assert_eq!((plan.name.as_str(), plan.cells.len(), plan.runs()), ("xor-scale", 52, 52_000));
-    assert_eq!(plan.swept, ["init.scale", "net.activation"]);
+    assert_eq!((plan.name.as_str(), plan.grid.cells(), plan.runs()), ("xor-scale", 52, 52_000));
+    assert_eq!(plan.grid.swept(), ["init.scale", "net.activation"]);
     let warnings: Vec<String> = warnings.iter().map(Warning::to_string).collect();
     assert_eq!(
         warnings,
@@ -130,11 +143,9 @@ fn cells_are_the_product_with_the_last_key_fastest() {
     let text = "[sweep]\n\"train.lr\" = [0.1, 1]\n\"init.scale\" = \"0,2\"\n";
     let (plan, warnings) = plan_with(text, &sweep(&["net.activation=relu,tanh"]));
     assert_eq!(warnings, [""; 0]);
-    assert_eq!(plan.swept, ["train.lr", "init.scale", "net.activation"]);
-    let cells: Vec<String> = plan
-        .cells
-        .iter()
-        .map(|cell| cell.values.iter().map(Value::to_string).collect::<Vec<_>>().join(" "))
+    assert_eq!(plan.grid.swept(), ["train.lr", "init.scale", "net.activation"]);
+    let cells: Vec<String> = (0..8)
+        .map(|cell| plan.grid.values(cell).iter().map(Value::to_string).collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(
         cells,
@@ -152,11 +163,14 @@ fn cells_are_the_product_with_the_last_key_fastest() {
     // Two shapes, one task; what is continuous is in the settings.
     assert_eq!(plan.programs.len(), 2);
     assert!(Arc::ptr_eq(&plan.programs[0].data, &plan.programs[1].data));
-    for cell in &plan.cells {
+    assert_eq!((plan.runs(), plan.variants.len()), (8 * 1000, 2));
+    for number in 0..8 {
+        let (cell, values) = (plan.cell(number), plan.grid.values(number));
+        assert_eq!(cell.program, plan.program(number));
         let activation = plan.programs[cell.program].shape.activation;
-        assert_eq!(Value::Word(activation.to_string()), cell.values[2]);
-        assert_eq!(Value::Number(cell.settings.lr), cell.values[0]);
-        assert_eq!(Value::Number(cell.settings.scale), cell.values[1]);
+        assert_eq!(Value::Word(activation.to_string()), values[2]);
+        assert_eq!(Value::Number(cell.settings.lr), values[0]);
+        assert_eq!(Value::Number(cell.settings.scale), values[1]);
         assert_eq!((cell.settings.seed, cell.settings.traced), (0, false));
     }
 }
@@ -252,7 +266,7 @@ fn every_setting_reaches_the_program_or_the_run() {
         },
     ]
     "#);
-    insta::assert_debug_snapshot!(plan.cells[0].settings, @"
+    insta::assert_debug_snapshot!(plan.cell(0).settings, @"
     Run {
         master: 18446744073709551615,
         seed: 0,
@@ -319,20 +333,83 @@ fn cells_that_differ_in_any_key_differ_in_program_or_settings() {
         assert_eq!(plan.programs.len(), programs, "{range}");
         assert_ne!(plan.programs.first(), plan.programs.get(1), "{range}");
         assert_eq!(
-            plan.cells[0].settings == plan.cells[1].settings,
+            plan.cell(0).settings == plan.cell(1).settings,
             programs == 2 && !range.contains("gain"),
             "{range}"
         );
     }
 }
 
+/// Whatever is swept, and in whatever order: what a cell is computed to be is what a plan of its values alone has.
+#[test]
+fn each_cell_is_that_of_a_spec_that_fixes_its_values() {
+    let points = "[init]\nvalues = [1, 2, 3, 4, 5, 6, 7, 8, 9]\nvalue.1 = 0.5\n";
+    let sweeps: [(&str, &[&str]); 6] = [
+        ("", &["init.scale=1,2", "net.hidden=2,3x2,none", "train.lr=1,2,3", "train.optimizer=sgd,adam"]),
+        ("", &["init.gain=none,he", "init.scale=0.25,2", "init.base=zero,copies", "init.base_value=0,1,2"]),
+        ("", &["task.dataset=xor,moons", "train.momentum=0,0.5", "task.samples=10,20", "train.steps=9,8"]),
+        ("", &["noise.dropout=0,0.1,0.2", "noise.input=0,1", "train.weight_decay=0,1", "noise.mask=0,0.5"]),
+        ("", &["criteria.solved_loss=0,1", "criteria.symmetry_tolerance=0,1", "init.scale_output=1,2"]),
+        (
+            points,
+            &[
+                "train.lr=1,2",
+                "init.value.8=-1,0,1",
+                "init.scale=0,1",
+                "init.value.0=3,4",
+                "train.beta1=0,0.5",
+            ],
+        ),
+    ];
+    // One by one, with values in which no other key sees a difference.
+    let numbers = ["0.25", "0.5", "0.75"].join(",");
+    let single: Vec<String> =
+        (key::KEYS.iter()).filter(|key| key.only_runs).map(|key| format!("{}={numbers}", key.name)).collect();
+    assert!(single.len() > 10);
+    let single: Vec<[&str; 1]> = single.iter().map(|range| [range.as_str()]).collect();
+    for (text, ranges) in sweeps.into_iter().chain(single.iter().map(|range| ("", &range[..]))) {
+        let (plan, _) = plan_with(text, &sweep(ranges));
+        for (number, cell) in cells(&plan).enumerate() {
+            let values = plan.grid.swept().iter().zip(plan.grid.values(number));
+            let flags: Vec<String> = values.map(|(key, value)| format!("{key}={value}")).collect();
+            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let (alone, _) = plan_with(text, &set(&flags));
+            assert_eq!((alone.grid.cells(), alone.programs.len()), (1, 1));
+            let (found, wanted) = (&plan.programs[cell.program], &alone.programs[0]);
+            assert_eq!(plan.program(number), cell.program);
+            assert_eq!(Program { points: None, ..found.clone() }, Program { points: None, ..wanted.clone() });
+            let point = |of: &Program, run: Run| {
+                let count = of.shape.parameters();
+                of.points.as_ref().map(|points| points[run.point as usize * count..][..count].to_vec())
+            };
+            assert_eq!(point(found, cell.settings), point(wanted, alone.cell(0).settings), "{flags:?}");
+            assert_eq!(
+                Run { point: 0, ..cell.settings },
+                Run { point: 0, ..alone.cell(0).settings },
+                "{flags:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn cells_that_differ_in_settings_only_share_their_points() {
+    let text = "[init]\nvalues = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n";
+    let (plan, _) =
+        plan_with(text, &sweep(&["init.value.8=-1,1", "train.lr=lin:1:2:100", "net.activation=tanh"]));
+    let points: Vec<u32> = cells(&plan).map(|cell| cell.settings.point).collect();
+    assert_eq!(points, [[0; 100], [1; 100]].concat());
+    assert_eq!(plan.programs[0].points.as_ref().unwrap().len(), 2 * 9);
+}
+
 #[test]
 fn the_default_bias_scale_follows_scale_and_gain_of_the_cell() {
     let (plan, _) = plan_with("", &sweep(&["init.gain=none,he", "init.scale=0.25,2"]));
-    let bias_scales: Vec<f64> = plan.cells.iter().map(|cell| cell.settings.bias_scale).collect();
-    assert_eq!(bias_scales, [0.25, 2.0, 0.0, 0.0]);
+    let bias_scales =
+        |plan: &Plan| -> Vec<f64> { cells(plan).map(|cell| cell.settings.bias_scale).collect() };
+    assert_eq!(bias_scales(&plan), [0.25, 2.0, 0.0, 0.0]);
     let (plan, _) = plan_with("[init]\nbias_scale = 3\n", &sweep(&["init.gain=none,he"]));
-    assert!(plan.cells.iter().all(|cell| cell.settings.bias_scale == 3.0));
+    assert_eq!(bias_scales(&plan), [3.0, 3.0]);
 }
 
 #[test]
@@ -392,10 +469,10 @@ fn hash_and_differences_see_what_decides_results() {
 fn flags_replace_what_the_text_says() {
     let text = "[train]\nlr = 0.1\n[sweep]\n\"init.scale\" = \"0,1\"\n\"net.bias\" = [true, false]\n";
     let (plan, _) = plan_with(text, &sweep(&["init.scale=0,1,2"]));
-    assert_eq!((plan.swept.join(" ").as_str(), plan.cells.len()), ("init.scale net.bias", 6));
+    assert_eq!((plan.grid.swept().join(" ").as_str(), plan.grid.cells()), ("init.scale net.bias", 6));
     let (plan, _) = plan_with(text, &set(&["init.scale=0.5", "train.lr=1", "train.lr=2"]));
-    assert_eq!((plan.swept.join(" ").as_str(), plan.cells.len()), ("net.bias", 2));
-    assert_eq!((plan.cells[0].settings.scale, plan.cells[0].settings.lr), (0.5, 2.0));
+    assert_eq!((plan.grid.swept().join(" ").as_str(), plan.grid.cells()), ("net.bias", 2));
+    assert_eq!((plan.cell(0).settings.scale, plan.cell(0).settings.lr), (0.5, 2.0));
     let overrides = Overrides { seeds: Some(3), seed: Some(9), ..set(&["runs.seeds=4"]) };
     let (plan, _) = plan_with(text, &overrides);
     assert_eq!((plan.seeds, plan.master), (3, 9));
@@ -432,10 +509,10 @@ fn sweeps_may_be_written_dotted_or_quoted_and_keep_their_order() {
         "[sweep]\ntrain.lr = 1\n\"init.scale\" = \"1,2\"\nnet.bias = true\ntrain.steps = [1,2]\n",
         &none(),
     );
-    assert_eq!(plan.swept, ["train.lr", "init.scale", "net.bias", "train.steps"]);
+    assert_eq!(plan.grid.swept(), ["train.lr", "init.scale", "net.bias", "train.steps"]);
     let (plan, _) = plan_with("[sweep.net]\nhidden = [2, [8, 8], \"none\"]\n", &none());
-    assert_eq!(plan.swept, ["net.hidden"]);
-    let values: Vec<String> = plan.cells.iter().map(|cell| cell.values[0].to_string()).collect();
+    assert_eq!(plan.grid.swept(), ["net.hidden"]);
+    let values: Vec<String> = (0..3).map(|cell| plan.grid.values(cell)[0].to_string()).collect();
     assert_eq!(values, ["2", "8x8", "none"]);
     // The data set, too, may come from the sweep alone.
     let (plan, _) = parse("", "x.toml", &sweep(&["task.dataset=and,xor"])).unwrap();
@@ -446,7 +523,7 @@ fn sweeps_may_be_written_dotted_or_quoted_and_keep_their_order() {
 fn marks_and_line_ends_of_other_systems_are_fine() {
     let text = format!("\u{feff}{XOR}[train]\nlr = 2\n").replace('\n', "\r\n");
     let (plan, _) = parse(&text, "x.toml", &none()).unwrap();
-    assert_eq!(plan.cells[0].settings.lr, 2.0);
+    assert_eq!(plan.cell(0).settings.lr, 2.0);
     let text = format!("\u{feff}{XOR}[train]\nrl = 2\n").replace('\n', "\r\n");
     assert_eq!(error(&text), "train.rl (line 4 of x.toml): unknown key; did you mean train.lr?");
 }
@@ -641,7 +718,7 @@ fn every_word_of_the_documentation_and_of_the_keys_makes_a_plan() {
         let flags: Vec<String> = with.into_iter().chain([format!("{key}={word}")]).collect();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         match parse(XOR, "x.toml", &set(&flags)) {
-            Ok((plan, _)) => assert!(!plan.cells.is_empty()),
+            Ok((plan, _)) => assert!(plan.grid.cells() > 0),
             Err(error) => panic!("{key} = {word}: {error}"),
         }
     };
@@ -751,7 +828,7 @@ fn cells_that_use_the_same_task_share_its_data() {
     let (plan, warnings) = plan_with("", &overrides);
     assert_eq!(warnings, [""; 0]);
     assert_eq!(
-        (plan.cells.len(), plan.programs.len()),
+        (plan.grid.cells(), plan.programs.len()),
         (8, 3),
         "xor has four samples, whatever is asked for"
     );
@@ -765,15 +842,15 @@ fn cells_that_use_the_same_task_share_its_data() {
 fn minibatches_noise_and_given_points() {
     let (plan, warnings) = plan_with("[noise]\ndropout = 0.5\n", &sweep(&["train.batch=1,3,4,full"]));
     assert_eq!(warnings, [""; 0]);
-    let batches: Vec<_> = plan.cells.iter().map(|cell| plan.programs[cell.program].batch).collect();
+    let batches: Vec<_> = cells(&plan).map(|cell| plan.programs[cell.program].batch).collect();
     assert_eq!(batches, [Some(1), Some(3), None, None]);
     assert!(plan.programs.iter().all(|program| program.noise.dropout && !program.noise.mask));
-    assert_eq!(plan.cells[0].settings.dropout, 0.5);
+    assert_eq!(plan.cell(0).settings.dropout, 0.5);
 
     let text = "[init]\nvalues = [1, 2, 3, 4, 5, 6, 7, 8, 9]\nscale = 0\nvalue.1 = 0.5\n";
     let (plan, warnings) = plan_with(text, &sweep(&["init.value.8=-1,1"]));
     assert_eq!(warnings, [""; 0]);
-    assert_eq!(plan.swept, ["init.value.8"]);
+    assert_eq!(plan.grid.swept(), ["init.value.8"]);
     assert_eq!(plan.resolved["init"]["value"], serde_json::json!({ "1": 0.5 }));
     let start = |number: u64| {
         let mut drawn = Vec::new();
@@ -890,7 +967,7 @@ fn sweeps_that_cannot_be() {
 #[test]
 fn a_flag_may_give_a_list() {
     let (plan, _) = plan_with("", &sweep(&["net.hidden=[2, [8, 8]]"]));
-    assert_eq!(plan.cells[1].values, [Value::Word("8x8".to_string())]);
+    assert_eq!(plan.grid.values(1), [Value::Word("8x8".to_string())]);
 }
 
 #[test]
@@ -1059,9 +1136,9 @@ fn keys_of_other_tasks_are_warned_of() {
 #[test]
 fn the_solved_criterion_is_the_loss_if_a_loss_is_given() {
     let (plan, _) = plan_with("", &none());
-    assert_eq!((plan.programs[0].criterion, plan.cells[0].settings.solved_limit), (Criterion::Error, 0.4));
+    assert_eq!((plan.programs[0].criterion, plan.cell(0).settings.solved_limit), (Criterion::Error, 0.4));
     let (plan, _) = plan_with("", &sweep(&["criteria.solved_loss=1e-7,1e-3"]));
-    assert_eq!((plan.programs[0].criterion, plan.cells[1].settings.solved_limit), (Criterion::Loss, 1e-3));
+    assert_eq!((plan.programs[0].criterion, plan.cell(1).settings.solved_limit), (Criterion::Loss, 1e-3));
 }
 
 #[test]
@@ -1073,8 +1150,8 @@ fn presets_are_valid_named_after_themselves_and_documented() {
         assert!(!preset.about.is_empty() && !preset.about.contains('\n'));
     }
     let (plan, warnings) = load("xor-scale", &none()).unwrap();
-    assert_eq!((plan.cells.len(), plan.seeds, warnings.len()), (34, 1000, 0));
-    assert_eq!(plan.swept, ["net.activation", "init.scale"]);
+    assert_eq!((plan.grid.cells(), plan.seeds, warnings.len()), (34, 1000, 0));
+    assert_eq!(plan.grid.swept(), ["net.activation", "init.scale"]);
     let shape = &plan.programs[1].shape;
     assert_eq!((shape.to_string().as_str(), shape.activation), ("2-2-1", Activation::Tanh));
     assert_eq!(plan.programs[0].optimizer, Optimizer::Momentum);
@@ -1167,7 +1244,7 @@ proptest! {
             prop_assert_eq!(cell as u64 * seeds + of_cell.start, next);
             let run = plan.run(next);
             prop_assert_eq!(run.seed, of_cell.start);
-            prop_assert_eq!(Value::Number(run.scale), plan.cells[cell].values[0].clone());
+            prop_assert_eq!(Value::Number(run.scale), plan.grid.values(cell)[0].clone());
             next += of_cell.end - of_cell.start;
             prop_assert!(of_cell.end == seeds || next == numbers.end, "cut where nothing ends");
         }

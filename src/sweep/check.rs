@@ -34,7 +34,7 @@ impl Checker<'_> {
         let numbers = window.first..window.first + window.results.len() as u64;
         let mut place = 0;
         for (cell, seeds) in plan.stretches(numbers) {
-            let cell = &plan.cells[cell];
+            let cell = plan.cell(cell);
             let (places, runs) = &mut groups[cell.program];
             for seed in seeds {
                 if sampled(plan.master, window.first + place as u64, self.fraction) {

@@ -1,5 +1,6 @@
 //! How long a sweep would take, from training a little of it.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ pub struct Estimate {
     pub runs_per_batch: u64,
     /// Memory of such a batch, in bytes.
     pub bytes_per_batch: u64,
-    /// Runs of the sweep.
+    /// Runs of it that are to be trained.
     pub runs: u64,
     /// Updates of one network per second.
     pub net_steps_per_second: f64,
@@ -48,21 +49,30 @@ pub struct Estimate {
     pub seconds: f64,
 }
 
-/// Trains a little of each program and tells what all of it would take.
+/// Trains a little of each program that the runs with these numbers have, and tells what all of them would take.
 pub fn estimate(
     plan: &Plan,
+    numbers: Range<u64>,
     engine: &mut dyn Engine,
     options: &Options,
 ) -> Result<Vec<Estimate>, EngineError> {
     let mut estimates = Vec::new();
     let placements = placements(plan, engine)?;
     let limits = limits(plan, &placements, options);
+    let mut runs_of = vec![0; plan.programs.len()];
+    for (cell, seeds) in plan.stretches(numbers.clone()) {
+        runs_of[plan.program(cell)] += seeds.end - seeds.start;
+    }
     for (index, (program, placement)) in plan.programs.iter().zip(placements).enumerate() {
-        let cells = plan.cells.iter().filter(|cell| cell.program == index);
-        let runs = cells.clone().count() as u64 * plan.seeds;
+        let runs = runs_of[index];
+        if runs == 0 {
+            continue;
+        }
         let runs_per_batch = limits.of_program[index].min(runs);
-        let sample: Vec<Run> = cells
-            .flat_map(|cell| (0..plan.seeds).map(|seed| cell.run(seed)))
+        let sample: Vec<Run> = (plan.stretches(numbers.clone()))
+            .filter(|&(cell, _)| plan.program(cell) == index)
+            .map(|(cell, seeds)| (plan.cell(cell), seeds))
+            .flat_map(|(cell, seeds)| seeds.map(move |seed| cell.run(seed)))
             .take(runs_per_batch as usize)
             .collect();
         let rate = rate(engine, program, &sample)?;

@@ -19,7 +19,6 @@ use crate::engine::{
     Watch, measured_steps,
 };
 use crate::measure::{Score, Scorer, Symmetry};
-use crate::output::manifest::Counts;
 use crate::output::{Options, OutputError, Results, Verification, Window};
 use crate::spec::Plan;
 
@@ -29,8 +28,9 @@ pub mod gate;
 pub mod recover;
 
 pub use check::Checker;
+use gate::SoFar;
 pub use recover::Fallback;
-use recover::Tries;
+use recover::{Size, Tries};
 
 /// The most runs in a window, whatever engines wish for.
 const WINDOW_RUNS: u64 = 1 << 17;
@@ -56,13 +56,13 @@ pub enum SweepError {
     },
     /// All of the sweep's first runs, so many, diverged.
     #[error(
-        "all {0} runs of the first batch diverged: look at train.lr and init.scale, or try another --backend; \
+        "all of the first {0} runs diverged: look at train.lr and init.scale, or try another --backend; \
          --keep-going would go on all the same"
     )]
     AllDiverged(u64),
-    /// Another engine came to other labels in the first batch.
+    /// Another engine came to other labels in the sweep's first runs.
     #[error(
-        "verification failed in the first batch: {} of {} repeated runs have other labels on {} without an explanation \
+        "verification failed at the beginning: {} of {} runs repeated so far have other labels on {} without an explanation \
          (runs {}); try another --backend; --keep-going would go on all the same",
         .0.unexplained, .0.sampled, .0.engine, .0.examples()
     )]
@@ -84,7 +84,7 @@ pub struct Policy<'a> {
     pub checker: Option<Checker<'a>>,
     /// Takes over, from the window that failed on, if the engine fails for good.
     pub fallback: Option<Fallback<'a>>,
-    /// Whether to go on where all runs of the first window diverged, or their verification failed.
+    /// Whether to go on where all of the sweep's first runs diverged, or their verification failed.
     pub keep_going: bool,
     /// Told, in words for the user, what is done about a fault.
     pub note: Option<&'a dyn Fn(&str)>,
@@ -100,14 +100,16 @@ pub fn run<'a>(
     watch: &Watch<'_>,
 ) -> Result<(), SweepError> {
     let placements = placements(plan, engine)?;
-    let (left, options, before) = (results.left(), *results.options(), results.totals().counts);
+    let (left, options) = (results.left(), *results.options());
+    let so_far = SoFar::new(results.totals(), left.start);
     thread::scope(|scope| {
         let (windows, trained) = sync_channel(1);
         let writer = scope.spawn(|| write(results, trained, watch.interrupted));
         let measured = plan.programs.iter().map(|program| measured_steps(program.steps)).collect();
         let limits = limits(plan, &placements, &options);
-        let sweep = Sweep { plan, options, measured, before, watch };
-        let done = sweep.train_all(left, limits, engine, policy, |window| windows.send(window).is_ok());
+        let sweep = Sweep { plan, options, measured, watch };
+        let done =
+            sweep.train_all(left, limits, so_far, engine, policy, |window| windows.send(window).is_ok());
         // With it the writer learns that there are no more.
         drop(windows);
         // If the writer failed, the engine was interrupted for that reason: it goes first.
@@ -185,7 +187,7 @@ fn window(plan: &Plan, left: Range<u64>, limits: &Limits) -> Range<u64> {
     let mut room = limits.of_program.clone();
     let mut end = first;
     for (cell, seeds) in plan.stretches(first..last) {
-        let room = &mut room[plan.cells[cell].program];
+        let room = &mut room[plan.program(cell)];
         let wanted = seeds.end - seeds.start;
         let taken = wanted.min(*room);
         *room -= taken;
@@ -203,8 +205,6 @@ struct Sweep<'a> {
     options: Options,
     /// Measured steps of each program.
     measured: Vec<Vec<u32>>,
-    /// What came of the runs of earlier sessions.
-    before: Counts,
     watch: &'a Watch<'a>,
 }
 
@@ -214,29 +214,33 @@ impl Sweep<'_> {
         &self,
         mut left: Range<u64>,
         mut limits: Limits,
+        mut so_far: SoFar,
         mut engine: &'a mut dyn Engine,
         policy: Policy<'a>,
         hand_over: impl Fn(Window) -> bool,
     ) -> Result<(), SweepError> {
         let Policy { mut checker, mut fallback, keep_going, note } = policy;
         let note = |text: &str| note.iter().for_each(|note| note(text));
-        let from_start = left.start == self.before.runs_finished;
+        if !left.is_empty() && !keep_going {
+            so_far.look()?;
+        }
         let mut first = true;
         let mut tries = Tries::default();
+        let mut size = Size::new(limits.all);
         // Runs that were reported as finished by a try that failed.
         let mut ahead = 0;
         while !left.is_empty() {
             if self.watch.interrupted.load(Ordering::Relaxed) {
                 return Err(EngineError::Interrupted.into());
             }
+            limits.all = size.now();
             let numbers = window(self.plan, left.clone(), &limits);
             let runs = numbers.end - numbers.start;
             let mut window = match self.train_reporting(engine, numbers.clone(), &mut ahead) {
                 Ok(window) => window,
                 Err(error) => match tries.recover(error, runs, engine, self.watch.interrupted, &note) {
-                    // It stays with fewer runs at a time: what failed once would fail again.
                     Ok(fewer) => {
-                        limits.all = limits.all.min(fewer);
+                        size.shrink(fewer);
                         continue;
                     }
                     Err(error @ (EngineError::Interrupted | EngineError::Unsupported(_))) => {
@@ -253,6 +257,7 @@ impl Sweep<'_> {
                         };
                         (engine, checker) = (other.engine, other.checker);
                         limits = self::limits(self.plan, &placements(self.plan, engine)?, &self.options);
+                        size = Size::new(limits.all);
                         let on = engine.description();
                         note(&format!(
                             "{error}{tried}; from run {} on by {} ({}) through {}",
@@ -263,13 +268,17 @@ impl Sweep<'_> {
                 },
             };
             tries = Tries::default();
+            size.grow();
             left.start = numbers.end;
             if let Some(checker) = &mut checker {
                 checker.check(self.plan, &mut window, self.watch.interrupted)?;
             }
             // Where nothing is left, the end of the sweep says what there is to say.
             let sane = match std::mem::take(&mut first) && !left.is_empty() && !keep_going {
-                true => gate::look(&window, &self.before, from_start),
+                true => {
+                    so_far.add(&window);
+                    so_far.look()
+                }
                 false => Ok(()),
             };
             if !hand_over(window) {
@@ -312,7 +321,7 @@ impl Sweep<'_> {
         let Sweep { plan, options, .. } = self;
         let mut groups: Vec<Vec<Run>> = vec![Vec::new(); plan.programs.len()];
         for (cell, seeds) in plan.stretches(window.clone()) {
-            let cell = &plan.cells[cell];
+            let cell = plan.cell(cell);
             let runs = seeds.map(|seed| Run { traced: seed < options.trace, ..cell.run(seed) });
             groups[cell.program].extend(runs);
         }
@@ -393,7 +402,7 @@ impl Sweep<'_> {
         let mut ordered = Vec::with_capacity(by_program.iter().map(Vec::len).sum());
         let mut by_program: Vec<_> = by_program.into_iter().map(Vec::into_iter).collect();
         for (cell, seeds) in self.plan.stretches(window.clone()) {
-            let items = &mut by_program[self.plan.cells[cell].program];
+            let items = &mut by_program[self.plan.program(cell)];
             ordered.extend(items.take((seeds.end - seeds.start) as usize * width));
         }
         ordered
@@ -403,7 +412,7 @@ impl Sweep<'_> {
     fn check(&self, window: &Range<u64>, results: &[RunResult]) -> Result<(), EngineError> {
         let mut runs = window.clone().zip(results);
         for (cell, seeds) in self.plan.stretches(window.clone()) {
-            let measured = &self.measured[self.plan.cells[cell].program];
+            let measured = &self.measured[self.plan.program(cell)];
             for (seed, (number, result)) in seeds.zip(&mut runs) {
                 possible(result, seed < self.options.trace, measured)
                     .map_err(|problem| impossible(&format!("{problem} for run {number}")))?;

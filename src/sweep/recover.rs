@@ -15,8 +15,55 @@ use crate::engine::{Engine, EngineError};
 /// Windows of no more runs than this are not made smaller: they are no burden to any device.
 const FEWEST: u64 = 64;
 
+/// After so many windows that went well a window may be as large again as before a fault, once.
+const PATIENCE: u32 = 16;
+
 /// Before a lost device is opened again: a driver that resets it may need seconds. It is lost for good after as many tries.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Before a wrong result is believed to be wrong whatever the size of its window: an eighth of it is tried, too.
+const FAILURES: usize = 3;
+
+/// How many runs a window may have. A fault makes windows smaller; if all is well for a while, they are tried at their full size
+/// once more, for a device may have been lost to something that is over. If that fails, they stay small: what failed twice
+/// would fail again.
+#[derive(Clone, Debug)]
+pub struct Size {
+    now: u64,
+    full: u64,
+    /// Windows that went well since the first fault.
+    well: u32,
+    tried_again: bool,
+}
+
+impl Size {
+    /// Windows of at most `full` runs.
+    pub fn new(full: u64) -> Size {
+        Size { now: full, full, well: 0, tried_again: false }
+    }
+
+    /// The most runs that the next window may have.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// A window failed, and is tried again with at most so many runs.
+    pub fn shrink(&mut self, fewer: u64) {
+        self.now = self.now.min(fewer);
+        self.well = 0;
+    }
+
+    /// A window went well.
+    pub fn grow(&mut self) {
+        if self.now == self.full || self.tried_again {
+            return;
+        }
+        self.well += 1;
+        if self.well == PATIENCE {
+            (self.now, self.tried_again) = (self.full, true);
+        }
+    }
+}
 
 /// Who trains where the engine of a sweep has failed for good.
 pub struct Fallback<'a> {
@@ -70,10 +117,10 @@ impl Tries {
                 PAUSES.get(self.losses - 1).copied()
             }
             EngineError::Memory(_) => (runs > FEWEST).then_some(Duration::ZERO),
-            // A driver that ends long loops early may do shorter ones; whatever else it is will be the same again.
+            // A driver that ends long loops early may do shorter ones; whatever else it is will be the same again and again.
             EngineError::Device(_) => {
                 self.failures += 1;
-                (self.failures == 1).then_some(Duration::ZERO)
+                (self.failures <= FAILURES).then_some(Duration::ZERO)
             }
         }
     }
@@ -145,11 +192,33 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_result_is_tried_once_and_an_interruption_never() {
+    fn windows_are_tried_at_full_size_once_more_when_all_is_well() {
+        let mut size = Size::new(1000);
+        size.grow();
+        assert_eq!(size.now(), 1000);
+        size.shrink(250);
+        for _ in 0..PATIENCE - 1 {
+            size.grow();
+            assert_eq!(size.now(), 250);
+        }
+        size.grow();
+        assert_eq!(size.now(), 1000);
+        size.shrink(500);
+        for _ in 0..10 * PATIENCE {
+            size.grow();
+        }
+        assert_eq!(size.now(), 500);
+    }
+
+    #[test]
+    fn a_wrong_result_is_tried_a_few_times_and_an_interruption_never() {
         let mut tries = Tries::default();
-        assert_eq!(recover(&mut tries, EngineError::Device("bad".into()), 30).unwrap(), 30);
-        assert_eq!(tries.described(), "; tried again once, with 30 runs at a time");
-        assert!(recover(&mut tries, EngineError::Device("bad".into()), 30).is_err());
+        let bad = || EngineError::Device("bad".into());
+        for expected in [100, 64, 64] {
+            assert_eq!(recover(&mut tries, bad(), 200.min(2 * expected)).unwrap(), expected);
+        }
+        assert_eq!(tries.described(), "; tried again 3 times, with 100 and 64 runs at a time");
+        assert!(recover(&mut tries, bad(), 64).is_err());
         for error in [EngineError::Interrupted, EngineError::Unsupported("too large".into())] {
             let mut tries = Tries::default();
             assert!(recover(&mut tries, error, 1000).is_err());

@@ -109,6 +109,20 @@ fn damaged_before_it_is_resumed(words: &str, killed: bool, seed: u32) {
                 assert_eq!(said.contains("going on after"), kept > first, "{what}: {said}");
                 assert!(kept == first || said.contains(&going_on), "{what}: {going_on}, not {said}");
                 started_earlier += usize::from(kept < last);
+                let again = match last - kept {
+                    0 => false,
+                    // A journal that is cut short looks like that of a process which was killed earlier.
+                    _ if killed && name == "journal.jsonl" => said.contains("trained again"),
+                    _ => true,
+                };
+                assert_eq!(said.contains("trained again"), again, "{what}: {said}");
+                if again {
+                    let lost = format!(" {} runs, {kept} to {}, are trained again", last - kept, last - 1);
+                    let named =
+                        said.lines().any(|line| line.starts_with("warning: ") && line.contains(&sound));
+                    let counted = killed && name == "journal.jsonl" || said.contains(&lost);
+                    assert!(named && counted, "{what}: {lost}, not {said}");
+                }
                 tried += 1;
             }
             assert_eq!(resumed.status.code(), Some(0), "{what}: {said}");

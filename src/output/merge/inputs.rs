@@ -137,7 +137,14 @@ impl Inputs {
             }
         }
         let Some((_, manifest)) = first else {
-            return Err(OutputError::Missing("no directory that was named holds a run".into()));
+            let message = match given.iter().any(|(_, place)| *place == out_place) {
+                true => format!(
+                    "{} is the place of the result, and no shard; name the directories of shards besides it",
+                    out.display()
+                ),
+                false => "no directory that was named holds a run".into(),
+            };
+            return Err(OutputError::Missing(message));
         };
         let grid = Grid::of(&manifest.spec).map_err(|error| OutputError::Refused(error.to_string()))?;
         parts.sort_by(|a, b| key(a).cmp(&key(b)));
@@ -150,10 +157,11 @@ impl Inputs {
         let mut engines: Vec<String> = Vec::new();
         let mut builds: Vec<&str> = Vec::new();
         for part in &self.parts {
+            builds.push(part.manifest.git_hash.as_deref().unwrap_or("unknown"));
             for stint in &part.manifest.trained_by {
                 engines.push(name(&stint.engine));
+                builds.extend(stint.git_hash.as_deref());
             }
-            builds.push(part.manifest.git_hash.as_deref().unwrap_or("unknown"));
         }
         let distinct = |mut names: Vec<String>| {
             names.sort();
@@ -330,21 +338,30 @@ pub fn files(options: &Options, is_shard: bool) -> Vec<&'static str> {
     names
 }
 
-/// Reads every file of `parts`, and compares it with what its manifest says that was written.
+/// Reads every file of `parts`, and compares it with what its manifest says that was written. Gives those that are not that:
+/// the part, the file and what is wrong with it.
 ///
 /// # Errors
-/// [`OutputError::Damaged`] where one is another; the text says how to train the shard again.
-pub fn check(parts: &[Part]) -> Result<(), OutputError> {
+/// Where one cannot be read.
+pub fn damaged(parts: &[Part]) -> Result<Vec<(&Part, &'static str, &'static str)>, OutputError> {
     let all = parts.iter().flat_map(|part| {
         let names = files(&part.manifest.options, part.manifest.shard.is_some());
         names.into_iter().map(move |name| (part, name))
     });
-    let all: Vec<(&Part, &str)> = all.collect();
-    let damaged: Vec<Option<(&Part, &str, &str)>> = all
+    let all: Vec<(&Part, &'static str)> = all.collect();
+    let damaged: Vec<Option<_>> = all
         .into_par_iter()
         .map(|(part, name)| Ok(damage(part, name)?.map(|problem| (part, name, problem))))
         .collect::<Result<_, OutputError>>()?;
-    let mut damaged = damaged.into_iter().flatten();
+    Ok(damaged.into_iter().flatten().collect())
+}
+
+/// Makes sure that none of `parts` is [`damaged`].
+///
+/// # Errors
+/// [`OutputError::Damaged`] where one is; the text says how to train the shard again.
+pub fn check(parts: &[Part]) -> Result<(), OutputError> {
+    let mut damaged = damaged(parts)?.into_iter();
     let Some((part, name, problem)) = damaged.next() else { return Ok(()) };
     let mut problem =
         format!("{problem}; train the shard again, with the SPEC and flags as before: {}", part.again());

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::output::append::settle;
 use crate::output::lock::Lock;
-use crate::output::manifest::{Manifest, Status, Stint, Verification};
+use crate::output::manifest::{Manifest, Status, Verification};
 use crate::output::results::clear;
 use crate::output::{OutputError, directory, failed};
 use crate::spec::{Grid, Shard, plan};
@@ -173,8 +173,8 @@ fn manifest(inputs: &Inputs, taken: &[&Part], gaps: &[Range<u64>]) -> Manifest {
     };
     for Part { manifest, .. } in taken {
         all.counts.merge(&manifest.counts);
-        for Stint { from, to, engine } in &manifest.trained_by {
-            Stint::add(&mut all.trained_by, *from, *to, engine);
+        for stint in &manifest.trained_by {
+            stint.clone().add(&mut all.trained_by);
         }
         if let Some(found) = &manifest.verification {
             all.verification.get_or_insert_with(Verification::default).merge(found);
@@ -265,26 +265,29 @@ fn missing(inputs: &Inputs, taken: &[&Part], gaps: &[Range<u64>]) -> OutputError
             if let Some(shards) = cover::as_shards(gaps, runs, &most_frequent(known)) {
                 sentences.push(how_to_train(&shards, first));
             }
+            let mut wider = Vec::new();
             for part in &inputs.parts {
                 let lies_in = |gap: &Range<u64>| part.range.start < gap.end && gap.start < part.range.end;
                 if gaps.iter().any(lies_in) && !taken.iter().any(|other| other.range == part.range) {
-                    sentences.push(format!(
+                    wider.push(format!(
                         "{} has some of them, but also runs of a shard that has more, and shards are taken whole",
                         part.directory.display()
                     ));
                 }
             }
+            sentences.extend(directory::first_few(wider));
         }
     }
-    for shard in &inputs.unfinished {
-        sentences.push(format!(
+    let unfinished = inputs.unfinished.iter().map(|shard| {
+        format!(
             "{} has {} of {} runs, go on with it, the SPEC and flags as before: {}",
             shard.directory.display(),
             shard.done,
             shard.runs,
             shard.command
-        ));
-    }
+        )
+    });
+    sentences.extend(directory::first_few(unfinished.collect()));
     if !taken.is_empty() {
         sentences.push("merge what is there with --allow-missing".into());
     }
@@ -308,7 +311,7 @@ fn how_to_train(shards: &AsShards, like: &Part) -> String {
         0 => first.to_string(),
         _ => format!("{first}-{last}"),
     });
-    let names: Vec<String> = names.collect();
+    let names = directory::first_few(names.collect());
     let command = like.other(Shard { index: stretches[0].0, of: *of });
     let (shards, so_on) = if names.len() == 1 && stretches[0].0 == stretches[0].1 {
         ("shard", "")
