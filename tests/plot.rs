@@ -206,7 +206,7 @@ fn what_is_not_there_is_named_with_what_is() {
             &[place, "--where", "net.activation=tahn"],
             "no cell has that value; there are logistic, tanh; did you mean tanh?",
         ),
-        (&[place, "--where", "init.scale=0.3"], "the nearest is 0.31622776601683"),
+        (&[place, "--where", "init.scale=0.3"], "the nearest is 0.3162277660168"),
         (&[place, "--where", "init.scale"], "expected KEY=VALUE"),
         (&[place, "--where", "seed=x"], "expected a whole number"),
         (&[place, "--kind", "heat"], "possible values: fraction, heatmap"),
@@ -369,6 +369,13 @@ fn many_cells_make_no_large_file() {
     assert!(figure.marks.is_empty());
     assert!(figure.caption.contains("Drawn are 640 of the 700 values of a.x."), "{}", figure.caption);
 }
+
+const ROWS: [&str; 4] = [
+    "0.0,10,0,0,10,0.0,0.0,0.28",
+    "0.1,10,5,0,5,0.5,0.24,0.76",
+    "1.0,10,10,0,0,0.9,0.6,0.98",
+    "10.0,10,10,0,0,,,",
+];
 
 /// The whole SVG of a sweep that never changes.
 #[test]
