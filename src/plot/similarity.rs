@@ -51,8 +51,10 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         else {
             continue;
         };
-        let Some(cell) = plan.cells.get(row.cell as usize) else { continue };
-        let program = &plan.programs[cell.program];
+        if row.cell >= plan.grid.cells() {
+            continue;
+        }
+        let program = &plan.programs[plan.program(row.cell as usize)];
         let parameters = saved.row(place)?;
         if parameters.len() != program.shape.parameters() {
             return Err(damaged(&path, "its width is not that of the net"));
