@@ -24,6 +24,7 @@ pub mod merge;
 pub mod plot;
 pub mod presets;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod slurm;
 pub mod verify;
@@ -71,6 +72,8 @@ enum Command {
     Fit(fit::FitArgs),
     /// Draw the pictures of a sweep: fractions, maps, curves, times, losses
     Plot(plot::PlotArgs),
+    /// Make one page to read of a sweep: conclusion, pictures, cells, what was run and how to repeat it
+    Report(report::ReportArgs),
     /// Put the shards of a sweep together: the same files as those of the whole sweep, to the byte
     Merge(merge::MergeArgs),
     /// Submit a sweep to a Slurm cluster as a job array, one task a shard, and tell how it stands
@@ -79,17 +82,12 @@ enum Command {
     Other(Vec<OsString>),
 }
 
-/// Subcommands to come.
-const NOT_YET: [&str; 1] = ["report"];
-
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
     let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    if NOT_YET.contains(&name.as_str()) {
-        return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
-    }
     let commands = [
-        "run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "plot", "merge", "slurm",
+        "run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "plot", "report",
+        "merge", "slurm",
     ];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
@@ -111,6 +109,7 @@ impl Cli {
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
             Command::Plot(args) => plot::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Slurm(args) => slurm::run(&args),
             Command::Other(words) => Err(no_such(&words)),

@@ -1,0 +1,428 @@
+//! The conclusion of a sweep in words, computed from its counts.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::counts::{Counted, Happened, Share, Trials};
+use crate::fit::half::{self, Half};
+use crate::measure::statistics::wilson;
+use crate::plot::axis::number;
+use crate::plot::roles::by_interest;
+use crate::plot::sweep::Sweep;
+use crate::plot::words::{counted, grouped, label, meaning};
+
+/// What is concluded of one thing that may happen to runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `Breaking symmetry`
+    pub about: &'static str,
+    /// One for each combination of the keys that are not the one across.
+    pub lines: Vec<Line>,
+}
+
+/// A conclusion for one combination of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// `activation logistic`; empty where there is but one combination.
+    pub of: String,
+    /// Sentences.
+    pub text: String,
+}
+
+/// Combinations of which something is said; the table tells of the rest.
+const LINES: usize = 7;
+/// Of so many cells with hardly a run each it is the picture that tells, not a sentence for each line of cells.
+const MAP: usize = 100;
+/// Values of a key without order that are all named.
+const NAMED: usize = 8;
+
+/// The whole sweep in a sentence or two.
+pub fn lead(counted_cells: &Counted) -> String {
+    let total = |what| counted_cells.total(what);
+    let (runs, cells) = (total(Happened::Broken).of, counted_cells.cells.len() as u64);
+    if runs == 0 {
+        return "No run is there yet.".into();
+    }
+    let among = if cells == 1 { String::new() } else { format!(" in {}", counted(cells, "cell")) };
+    let interval = |share: Share| {
+        if cells == 1 { format!(" {}", share.interval()) } else { String::new() }
+    };
+    let (broken, solved, diverged) =
+        (total(Happened::Broken), total(Happened::Solved), total(Happened::Diverged));
+    if runs == 1 {
+        let verdict =
+            |share: Share, yes: &str, no: &str| if share.count > 0 { yes.into() } else { no.to_string() };
+        return format!(
+            "The one run {}{} and {}.",
+            verdict(broken, "breaks symmetry", "does not break symmetry"),
+            verdict(diverged, ", diverges", ""),
+            verdict(solved, "solves the task", "does not solve the task")
+        );
+    }
+    let end = match diverged.count {
+        0 => "none diverges".to_string(),
+        _ => format!(
+            "{} {}",
+            percent(diverged.value()),
+            if diverged.count == 1 { "diverges (one run)" } else { "diverge" }
+        ),
+    };
+    format!(
+        "Of {}{among}, {} break symmetry{} and {} solve the task{}; {end}.",
+        counted(runs, "run"),
+        percent(broken.value()),
+        interval(broken),
+        percent(solved.value()),
+        interval(solved),
+    )
+}
+
+/// What is swept, as a question.
+pub fn question(sweep: &Sweep) -> String {
+    let keys: Vec<String> = sweep
+        .keys
+        .iter()
+        .filter(|key| key.names.len() > 1)
+        .map(|key| {
+            let name = label(&key.name);
+            match (key.numbers.first(), key.numbers.last()) {
+                (Some(first), Some(last)) if key.numbers.len() > NAMED => {
+                    let values = key.numbers.len();
+                    format!("{name}: {values} values from {} to {}", number(*first), number(*last))
+                }
+                _ if key.names.len() > NAMED => format!("{name}: {} values", key.names.len()),
+                _ => format!("{name}: {}", key.names.join(", ")),
+            }
+        })
+        .collect();
+    let runs = match sweep.most_runs() {
+        1 => "One network is trained in each cell".to_string(),
+        most => format!("{} networks are trained in each cell", grouped(most)),
+    };
+    match keys.len() {
+        0 => format!("Nothing is swept: {} from the same setting.", counted(sweep.total_runs(), "network")),
+        _ => format!("Swept: {}. {runs}, a cell being one combination of these.", keys.join("; ")),
+    }
+}
+
+/// What the counts say, for each thing that may happen.
+pub fn findings(sweep: &Sweep, counted_cells: &Counted, trials: Option<&Trials>) -> Vec<Finding> {
+    let swept: Vec<usize> = by_interest(sweep);
+    if swept.is_empty() || (sweep.most_runs() < 5 && sweep.rows.len() >= MAP) {
+        return Vec::new();
+    }
+    let diverged = counted_cells.total(Happened::Diverged).count > 0;
+    let all = [Happened::Broken, Happened::Solved, Happened::Diverged];
+    all.into_iter()
+        .filter(|what| *what != Happened::Diverged || diverged)
+        .map(|what| Finding { about: what.title(), lines: lines(sweep, counted_cells, trials, what, &swept) })
+        .collect()
+}
+
+/// The cells along one key, at one value of every other.
+struct Along<'a> {
+    /// `perturbation scale`
+    key: String,
+    what: Happened,
+    /// By value, ascending if it has an order.
+    shares: Vec<Share>,
+    names: Vec<&'a str>,
+    /// If all values are.
+    numbers: Vec<f64>,
+    /// The places of the cells, in the same order.
+    rows: Vec<usize>,
+}
+
+fn lines(
+    sweep: &Sweep,
+    counted_cells: &Counted,
+    trials: Option<&Trials>,
+    what: Happened,
+    swept: &[usize],
+) -> Vec<Line> {
+    let (across, others) = (swept[0], &swept[1..]);
+    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for (at, row) in sweep.rows.iter().enumerate().filter(|(_, row)| row.runs > 0) {
+        let values: Vec<usize> = others.iter().map(|key| row.values[*key]).collect();
+        let place = *places.entry(values.clone()).or_insert_with(|| {
+            groups.push((values, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(at);
+    }
+    groups.sort();
+    let left_out = groups.len().saturating_sub(LINES);
+    let shown = groups.len().min(LINES);
+    let spread = |n: usize| if shown > 1 { n * (groups.len() - 1) / (shown - 1) } else { 0 };
+    let mut lines: Vec<Line> = (0..shown)
+        .map(|n| {
+            let (values, rows) = &groups[spread(n)];
+            let of: Vec<String> = others
+                .iter()
+                .zip(values)
+                .map(|(key, value)| {
+                    format!("{} {}", short(&sweep.keys[*key].name), sweep.keys[*key].names[*value])
+                })
+                .collect();
+            let mut rows = rows.clone();
+            rows.sort_by_key(|at| sweep.rows[*at].values[across]);
+            let key = &sweep.keys[across];
+            let slots = || rows.iter().map(|at| sweep.rows[*at].values[across]);
+            let along = Along {
+                key: short(&key.name),
+                what,
+                shares: rows.iter().map(|at| counted_cells.share(*at, what)).collect(),
+                names: slots().map(|slot| key.names[slot].as_str()).collect(),
+                numbers: if key.is_ordered() {
+                    slots().map(|slot| key.numbers[slot]).collect()
+                } else {
+                    Vec::new()
+                },
+                rows,
+            };
+            Line { of: of.join(", "), text: along.text(trials) }
+        })
+        .collect();
+    if left_out > 0 {
+        lines.push(Line {
+            of: String::new(),
+            text: format!("{} not spelled out here; the table has them.", further(left_out as u64)),
+        });
+    }
+    lines
+}
+
+fn further(n: u64) -> String {
+    if n == 1 {
+        "One further combination is".into()
+    } else {
+        format!("{} further combinations are", grouped(n))
+    }
+}
+
+/// A key without its table where nobody said what it means.
+fn short(name: &str) -> String {
+    meaning(name).unwrap_or_else(|| name.to_string())
+}
+
+impl Along<'_> {
+    fn text(&self, trials: Option<&Trials>) -> String {
+        let all = self.shares.iter().fold(Share::default(), |sum, share| sum.plus(*share));
+        let (what, values) = (self.what, self.shares.len());
+        if values == 1 {
+            return format!(
+                "{} of {} {} {}, at {} {}, the only value there.",
+                percent(all.value()),
+                counted(all.of, "run"),
+                what.plural(),
+                all.interval(),
+                self.key,
+                self.names[0]
+            );
+        }
+        if all.count == 0 || all.count == all.of {
+            // The least of them bounds the least.
+            let loosest = self.shares.iter().copied().min_by_key(|share| share.of).unwrap_or_default();
+            let (low, high) = loosest.ends();
+            let (who, bound) = match all.count {
+                0 => (format!("No run {} at any", what.singular()), format!("under {}", percent(high))),
+                _ => (format!("Every run {} at each", what.singular()), format!("over {}", percent(low))),
+            };
+            return format!(
+                "{who} of {values} values of the {}: {} of {} (95 % interval at each value: {bound}).",
+                self.key,
+                grouped(all.count),
+                grouped(all.of)
+            );
+        }
+        if self.numbers.is_empty() { self.unordered() } else { self.ordered(trials) }
+    }
+
+    /// Of a key whose values have no order: what it is at each, or at the ends.
+    fn unordered(&self) -> String {
+        let mut order: Vec<usize> = (0..self.shares.len()).collect();
+        order.sort_by(|a, b| self.shares[*b].value().total_cmp(&self.shares[*a].value()));
+        let each = |at: &usize| {
+            let share = self.shares[*at];
+            format!("{} {} {}", self.names[*at], percent(share.value()), share.interval())
+        };
+        let what = self.what.plural();
+        if order.len() <= NAMED {
+            let all: Vec<String> = order.iter().map(each).collect();
+            return format!("By {}, so many {what}: {}.", self.key, all.join("; "));
+        }
+        format!(
+            "By {}, most {what} at {}; fewest at {}.",
+            self.key,
+            each(&order[0]),
+            each(&order[order.len() - 1])
+        )
+    }
+
+    /// Of a key whose values are numbers: where nothing happens, where it is half, where it always happens.
+    fn ordered(&self, trials: Option<&Trials>) -> String {
+        let last = self.shares.len() - 1;
+        let mut text = String::new();
+        let first_side = self.shares[0].certain();
+        if let Some(certain) = first_side {
+            let end = self.shares.iter().take_while(|share| share.certain() == Some(certain)).count() - 1;
+            let place = if end == 0 { "At" } else { "Up to" };
+            self.certain(&mut text, format!("{place} {} {}", self.key, self.names[end]), certain, 0..=end);
+        }
+        self.half(&mut text, trials);
+        if let Some(certain) = self.shares[last].certain() {
+            let start = last + 1
+                - self.shares.iter().rev().take_while(|share| share.certain() == Some(certain)).count();
+            let place = if start == last {
+                format!("At {} {}", self.key, self.names[last])
+            } else {
+                format!("From {} {} up", self.key, self.names[start])
+            };
+            self.certain(&mut text, place, certain, start..=last);
+        }
+        text.trim_end().to_string()
+    }
+
+    /// Where all runs do, or none does.
+    fn certain(&self, text: &mut String, place: String, all: bool, range: std::ops::RangeInclusive<usize>) {
+        let shares = &self.shares[range];
+        let loosest = shares.iter().copied().min_by_key(|share| share.of).unwrap_or_default();
+        let same = shares.iter().all(|share| share.of == loosest.of);
+        let of = if same { format!(" of {}", grouped(loosest.of)) } else { String::new() };
+        let each = if shares.len() > 1 { " at each value" } else { "" };
+        let (low, high) = loosest.ends();
+        // Writing to a String cannot fail.
+        let _ = match all {
+            false => write!(
+                text,
+                "{place}, no run{of} {} (95 % interval{each}: under {}). ",
+                self.what.singular(),
+                percent(high)
+            ),
+            true => write!(
+                text,
+                "{place}, every run{of} {} (95 % interval{each}: over {}). ",
+                self.what.singular(),
+                percent(low)
+            ),
+        };
+    }
+
+    /// Where half of the runs do, or how close it comes.
+    fn half(&self, text: &mut String, trials: Option<&Trials>) {
+        let over: Vec<bool> = self.shares.iter().map(|share| 2 * share.count >= share.of).collect();
+        let crossings: Vec<usize> = (1..over.len()).filter(|at| over[*at] != over[at - 1]).collect();
+        let Some(&first) = crossings.first() else {
+            let by_value =
+                |a: &&usize, b: &&usize| self.shares[**a].value().total_cmp(&self.shares[**b].value());
+            let places: Vec<usize> = (0..over.len()).collect();
+            let (at, most) = match over[0] {
+                false => (places.iter().rev().max_by(by_value), "At most"),
+                true => (places.iter().min_by(by_value), "At least"),
+            };
+            let Some(&at) = at else { return };
+            let share = self.shares[at];
+            let _ = write!(
+                text,
+                "{most} {} of the runs {} {}, at {} {}. ",
+                percent(share.value()),
+                self.what.plural(),
+                share.interval(),
+                self.key,
+                self.names[at]
+            );
+            return;
+        };
+        let (before, after) = (self.names[first - 1], self.names[first]);
+        let rises = over[first];
+        let verb = if rises { "rises" } else { "falls" };
+        match self.fitted(trials, rises) {
+            Some(half) if !half.jumps => {
+                let interval = match (half.low, half.high) {
+                    (Some(low), Some(high)) => {
+                        format!("95 % interval {} to {}", rough(low), rough(high))
+                    }
+                    _ => format!("too few runs for a 95 % interval; between {before} and {after}"),
+                };
+                let still = if rises { "" } else { "still " };
+                let _ = write!(
+                    text,
+                    "Half of the runs {still}{} at {} {} ({interval}). ",
+                    self.what.plural(),
+                    self.key,
+                    rough(half.scale)
+                );
+            }
+            _ => {
+                let _ = write!(
+                    text,
+                    "The share that {} {verb} through one half between {} {before} and {after}, from {} {} to {} {}. ",
+                    self.what.singular(),
+                    self.key,
+                    percent(self.shares[first - 1].value()),
+                    self.shares[first - 1].interval(),
+                    percent(self.shares[first].value()),
+                    self.shares[first].interval(),
+                );
+            }
+        }
+        if crossings.len() > 1 {
+            let again: Vec<String> = crossings[1..]
+                .iter()
+                .take(3)
+                .map(|at| format!("{} and {}", self.names[at - 1], self.names[*at]))
+                .collect();
+            let more = if crossings.len() > 4 { ", and at further values" } else { "" };
+            let _ = write!(text, "It goes through one half again between {}{more}. ", again.join(", then "));
+        }
+    }
+
+    /// The curve is one in the logarithm of the key: of keys that have none, such as parameters of both signs, nothing is
+    /// fitted.
+    fn fitted(&self, trials: Option<&Trials>, rises: bool) -> Option<Half> {
+        if self.numbers[0] < 0.0 {
+            return None;
+        }
+        let mut all = Vec::new();
+        for (at, scale) in self.rows.iter().zip(&self.numbers) {
+            trials?.add(*at, self.what, *scale, &mut all);
+        }
+        // At 0 there is no logarithm; what crosses right after it is not seen by the fit.
+        half::half(&all).ok().filter(|half| half.rises == rises && half.low.is_none_or(f64::is_finite))
+    }
+}
+
+/// To three digits.
+fn rough(x: f64) -> String {
+    number(format!("{x:.2e}").parse().unwrap_or(x))
+}
+
+/// `43.2 %`; only what is exactly so is `0 %` or `100 %`.
+pub fn percent(share: f64) -> String {
+    let p = 100.0 * share;
+    match p {
+        _ if p.is_nan() => "no share".into(),
+        0.0 => "0 %".into(),
+        100.0 => "100 %".into(),
+        _ if p < 0.001 => "0.001 %".into(),
+        _ if p > 99.999 => "99.999 %".into(),
+        _ if !(0.1..=99.9).contains(&p) => format!("{p:.3} %"),
+        _ if !(1.0..=99.0).contains(&p) => format!("{p:.2} %"),
+        _ => format!("{p:.1} %"),
+    }
+}
+
+impl Share {
+    /// `(95 % interval 10.4 to 14.5 %)`
+    pub fn interval(self) -> String {
+        let (low, high) = self.ends();
+        let low = percent(low);
+        format!("(95 % interval {} to {})", low.trim_end_matches(" %"), percent(high))
+    }
+
+    fn ends(self) -> (f64, f64) {
+        wilson(self.count, self.of).unwrap_or((0.0, 1.0))
+    }
+}
