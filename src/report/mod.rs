@@ -155,12 +155,16 @@ fn about(sweep: &Sweep) -> Option<&'static str> {
 fn caveats(sweep: &Sweep, counted_cells: &Counted, trials: Option<&Trials>) -> Vec<String> {
     let mut caveats = Vec::new();
     let [plateau, moving] = counted_cells.could_go_on;
-    if plateau + moving > 0 {
+    let parts: Vec<String> = [(plateau, "symmetric on a plateau"), (moving, "still moving")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, how)| format!("{} {how}", were(*count)))
+        .collect();
+    if !parts.is_empty() {
         caveats.push(format!(
-            "A run is watched up to its last step. Then {} unsolved and symmetric on a plateau, and {} unsolved and moving: \
-             with more steps, more may break symmetry or solve the task.",
-            were(plateau),
-            were(moving)
+            "A run is watched up to its last step. Then {}, unsolved: with more steps, more may break symmetry or solve the \
+             task.",
+            parts.join(" and ")
         ));
     }
     if sweep.most_runs() < 5 {
@@ -170,8 +174,8 @@ fn caveats(sweep: &Sweep, counted_cells: &Counted, trials: Option<&Trials>) -> V
         );
     }
     caveats.push(
-        "Intervals of shares are Wilson's, at 95 %. They tell how sure the share of one cell is, not how it would be with \
-         another setting; of many intervals, one in twenty is wrong."
+        "“95 %:” gives 95 % intervals: Wilson's for the share of a cell, and for a half-point Fieller's of a logistic curve in \
+         the logarithm of the key. Of many such intervals, one in twenty is wrong."
             .into(),
     );
     if !sweep.keys.is_empty() && trials.is_some_and(|trials| !trials.paired) {

@@ -119,7 +119,7 @@ impl Table {
                 let share = counts.share(at, *what);
                 fields.push(Field {
                     text: percent(share.value()),
-                    note: share.interval(),
+                    note: share.ends_in_percent(),
                     sort: Some(share.value()).filter(|value| !value.is_nan()),
                     bar: Some(format!("{:.1}", 100.0 * share.value())).filter(|_| share.of > 0),
                 });

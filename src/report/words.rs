@@ -10,7 +10,7 @@ use crate::measure::statistics::wilson;
 use crate::plot::axis::number;
 use crate::plot::roles::by_interest;
 use crate::plot::sweep::Sweep;
-use crate::plot::words::{counted, grouped, label, meaning};
+use crate::plot::words::{capitalized, counted, grouped, label, meaning};
 
 /// What is concluded of one thing that may happen to runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -182,7 +182,7 @@ fn lines(
                 },
                 rows,
             };
-            Line { of: of.join(", "), text: along.text(trials) }
+            Line { of: capitalized(&of.join(", ")), text: along.text(trials) }
         })
         .collect();
     if left_out > 0 {
@@ -231,7 +231,7 @@ impl Along<'_> {
                 _ => (format!("Every run {} at each", what.singular()), format!("over {}", percent(low))),
             };
             return format!(
-                "{who} of {values} values of the {}: {} of {} (95 % interval at each value: {bound}).",
+                "{who} of {values} values of the {}: {} of {} ({SURE} at each: {bound}).",
                 self.key,
                 grouped(all.count),
                 grouped(all.of)
@@ -246,12 +246,12 @@ impl Along<'_> {
         order.sort_by(|a, b| self.shares[*b].value().total_cmp(&self.shares[*a].value()));
         let each = |at: &usize| {
             let share = self.shares[*at];
-            format!("{} {} {}", self.names[*at], percent(share.value()), share.interval())
+            format!("{}: {} {}", self.names[*at], percent(share.value()), share.interval())
         };
         let what = self.what.plural();
         if order.len() <= NAMED {
-            let all: Vec<String> = order.iter().map(each).collect();
-            return format!("By {}, so many {what}: {}.", self.key, all.join("; "));
+            let all: Vec<String> = (0..order.len()).map(|at| each(&at)).collect();
+            return format!("By {}, of the runs {what}: {}.", self.key, all.join("; "));
         }
         format!(
             "By {}, most {what} at {}; fewest at {}.",
@@ -265,13 +265,12 @@ impl Along<'_> {
     fn ordered(&self, trials: Option<&Trials>) -> String {
         let last = self.shares.len() - 1;
         let mut text = String::new();
-        let first_side = self.shares[0].certain();
-        if let Some(certain) = first_side {
+        if let Some(certain) = self.shares[0].certain() {
             let end = self.shares.iter().take_while(|share| share.certain() == Some(certain)).count() - 1;
             let place = if end == 0 { "At" } else { "Up to" };
             self.certain(&mut text, format!("{place} {} {}", self.key, self.names[end]), certain, 0..=end);
         }
-        self.half(&mut text, trials);
+        let crosses = self.half(&mut text, trials);
         if let Some(certain) = self.shares[last].certain() {
             let start = last + 1
                 - self.shares.iter().rev().take_while(|share| share.certain() == Some(certain)).count();
@@ -281,6 +280,15 @@ impl Along<'_> {
                 format!("From {} {} up", self.key, self.names[start])
             };
             self.certain(&mut text, place, certain, start..=last);
+        } else if crosses {
+            let share = self.shares[last];
+            let _ = write!(
+                text,
+                "At the highest, {}, {} do {}.",
+                self.names[last],
+                percent(share.value()),
+                share.interval()
+            );
         }
         text.trim_end().to_string()
     }
@@ -291,19 +299,19 @@ impl Along<'_> {
         let loosest = shares.iter().copied().min_by_key(|share| share.of).unwrap_or_default();
         let same = shares.iter().all(|share| share.of == loosest.of);
         let of = if same { format!(" of {}", grouped(loosest.of)) } else { String::new() };
-        let each = if shares.len() > 1 { " at each value" } else { "" };
+        let each = if shares.len() > 1 { " at each" } else { "" };
         let (low, high) = loosest.ends();
         // Writing to a String cannot fail.
         let _ = match all {
             false => write!(
                 text,
-                "{place}, no run{of} {} (95 % interval{each}: under {}). ",
+                "{place}, no run{of} {} ({SURE}{each}: under {}). ",
                 self.what.singular(),
                 percent(high)
             ),
             true => write!(
                 text,
-                "{place}, every run{of} {} (95 % interval{each}: over {}). ",
+                "{place}, every run{of} {} ({SURE}{each}: over {}). ",
                 self.what.singular(),
                 percent(low)
             ),
@@ -311,7 +319,8 @@ impl Along<'_> {
     }
 
     /// Where half of the runs do, or how close it comes.
-    fn half(&self, text: &mut String, trials: Option<&Trials>) {
+    /// Whether it crosses.
+    fn half(&self, text: &mut String, trials: Option<&Trials>) -> bool {
         let over: Vec<bool> = self.shares.iter().map(|share| 2 * share.count >= share.of).collect();
         let crossings: Vec<usize> = (1..over.len()).filter(|at| over[*at] != over[at - 1]).collect();
         let Some(&first) = crossings.first() else {
@@ -322,7 +331,7 @@ impl Along<'_> {
                 false => (places.iter().rev().max_by(by_value), "At most"),
                 true => (places.iter().min_by(by_value), "At least"),
             };
-            let Some(&at) = at else { return };
+            let Some(&at) = at else { return false };
             let share = self.shares[at];
             let _ = write!(
                 text,
@@ -333,18 +342,21 @@ impl Along<'_> {
                 self.key,
                 self.names[at]
             );
-            return;
+            return false;
         };
         let (before, after) = (self.names[first - 1], self.names[first]);
         let rises = over[first];
-        let verb = if rises { "rises" } else { "falls" };
         match self.fitted(trials, rises) {
-            Some(half) if !half.jumps => {
-                let interval = match (half.low, half.high) {
-                    (Some(low), Some(high)) => {
-                        format!("95 % interval {} to {}", rough(low), rough(high))
-                    }
-                    _ => format!("too few runs for a 95 % interval; between {before} and {after}"),
+            Some(half) => {
+                let (least, most) = (self.numbers[0], self.numbers[self.numbers.len() - 1]);
+                // Beyond the values that were swept an interval is the curve's guess.
+                let low = half.low.filter(|low| *low >= least).map(rough);
+                let high = half.high.filter(|high| *high <= most).map(rough);
+                let interval = match (low, high) {
+                    (Some(low), Some(high)) => format!("{SURE}: {low} to {high}"),
+                    (Some(low), None) => format!("{SURE}: {low} or more, the values end before"),
+                    (None, Some(high)) => format!("{SURE}: {high} or less, the values begin after"),
+                    (None, None) => "too few runs for an interval".into(),
                 };
                 let still = if rises { "" } else { "still " };
                 let _ = write!(
@@ -355,17 +367,33 @@ impl Along<'_> {
                     rough(half.scale)
                 );
             }
-            _ => {
+            None => {
+                let sides = [self.shares[first - 1], self.shares[first]];
+                let verb = if rises { "rises" } else { "falls" };
                 let _ = write!(
                     text,
-                    "The share that {} {verb} through one half between {} {before} and {after}, from {} {} to {} {}. ",
-                    self.what.singular(),
+                    "Between {} {before} and {after} the share that {} {verb} through one half",
                     self.key,
-                    percent(self.shares[first - 1].value()),
-                    self.shares[first - 1].interval(),
-                    percent(self.shares[first].value()),
-                    self.shares[first].interval(),
+                    self.what.singular()
                 );
+                // What is certain is said by itself.
+                let _ = match sides.map(Share::certain) {
+                    [Some(_), Some(_)] => write!(text, ". "),
+                    [Some(_), None] => {
+                        write!(text, ", to {} {}. ", percent(sides[1].value()), sides[1].interval())
+                    }
+                    [None, Some(_)] => {
+                        write!(text, ", from {} {}. ", percent(sides[0].value()), sides[0].interval())
+                    }
+                    [None, None] => write!(
+                        text,
+                        ", from {} {} to {} {}. ",
+                        percent(sides[0].value()),
+                        sides[0].interval(),
+                        percent(sides[1].value()),
+                        sides[1].interval()
+                    ),
+                };
             }
         }
         if crossings.len() > 1 {
@@ -377,6 +405,7 @@ impl Along<'_> {
             let more = if crossings.len() > 4 { ", and at further values" } else { "" };
             let _ = write!(text, "It goes through one half again between {}{more}. ", again.join(", then "));
         }
+        true
     }
 
     /// The curve is one in the logarithm of the key: of keys that have none, such as parameters of both signs, nothing is
@@ -390,7 +419,8 @@ impl Along<'_> {
             trials?.add(*at, self.what, *scale, &mut all);
         }
         // At 0 there is no logarithm; what crosses right after it is not seen by the fit.
-        half::half(&all).ok().filter(|half| half.rises == rises && half.low.is_none_or(f64::is_finite))
+        let swept = self.numbers[0]..=self.numbers[self.numbers.len() - 1];
+        half::half(&all).ok().filter(|half| half.rises == rises && !half.jumps && swept.contains(&half.scale))
     }
 }
 
@@ -399,30 +429,44 @@ fn rough(x: f64) -> String {
     number(format!("{x:.2e}").parse().unwrap_or(x))
 }
 
-/// `43.2 %`; only what is exactly so is `0 %` or `100 %`.
+/// `43.2 %`; only what is exactly so is `0 %` or `100 %`. Its space does not break.
 pub fn percent(share: f64) -> String {
     let p = 100.0 * share;
-    match p {
-        _ if p.is_nan() => "no share".into(),
-        0.0 => "0 %".into(),
-        100.0 => "100 %".into(),
-        _ if p < 0.001 => "0.001 %".into(),
-        _ if p > 99.999 => "99.999 %".into(),
-        _ if !(0.1..=99.9).contains(&p) => format!("{p:.3} %"),
-        _ if !(1.0..=99.0).contains(&p) => format!("{p:.2} %"),
-        _ => format!("{p:.1} %"),
-    }
+    let text = match p {
+        _ if p.is_nan() => return "no share".into(),
+        0.0 => "0".into(),
+        100.0 => "100".into(),
+        _ if p < 0.001 => "0.001".into(),
+        _ if p > 99.999 => "99.999".into(),
+        _ if !(0.01..=99.99).contains(&p) => format!("{p:.3}"),
+        _ if !(0.1..=99.9).contains(&p) => format!("{p:.2}"),
+        _ => format!("{p:.1}"),
+    };
+    format!("{text}\u{a0}%")
 }
 
+/// `95 %`, which does not break.
+const SURE: &str = "95\u{a0}%";
+
 impl Share {
-    /// `(95 % interval 10.4 to 14.5 %)`
+    /// `(95 %: 10.4 to 14.5 %)`
     pub fn interval(self) -> String {
         let (low, high) = self.ends();
-        let low = percent(low);
-        format!("(95 % interval {} to {})", low.trim_end_matches(" %"), percent(high))
+        format!("({SURE}: {} to {})", number_of(low), percent(high))
+    }
+
+    /// `10.4–14.5`
+    pub fn ends_in_percent(self) -> String {
+        let (low, high) = self.ends();
+        format!("{}–{}", number_of(low), number_of(high))
     }
 
     fn ends(self) -> (f64, f64) {
         wilson(self.count, self.of).unwrap_or((0.0, 1.0))
     }
+}
+
+/// A percentage without its sign.
+fn number_of(share: f64) -> String {
+    percent(share).trim_end_matches("\u{a0}%").to_string()
 }
