@@ -23,6 +23,7 @@ pub mod interrupt;
 pub mod merge;
 pub mod presets;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod slurm;
 pub mod verify;
@@ -70,6 +71,8 @@ enum Command {
     Fit(fit::FitArgs),
     /// Put the shards of a sweep together: the same files as those of the whole sweep, to the byte
     Merge(merge::MergeArgs),
+    /// Make a page to look at: the live one trains networks in the browser
+    Report(report::ReportArgs),
     /// Submit a sweep to a Slurm cluster as a job array, one task a shard, and tell how it stands
     Slurm(Box<slurm::SlurmArgs>),
     #[command(external_subcommand)]
@@ -77,7 +80,7 @@ enum Command {
 }
 
 /// Subcommands to come.
-const NOT_YET: [&str; 2] = ["plot", "report"];
+const NOT_YET: [&str; 1] = ["plot"];
 
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
@@ -86,7 +89,7 @@ fn no_such(words: &[OsString]) -> Failure {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
     let commands =
-        ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "merge", "slurm"];
+        ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "merge", "report", "slurm"];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");
@@ -106,6 +109,7 @@ impl Cli {
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
             Command::Merge(args) => merge::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Slurm(args) => slurm::run(&args),
             Command::Other(words) => Err(no_such(&words)),
         }
