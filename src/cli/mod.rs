@@ -72,7 +72,7 @@ enum Command {
     Fit(fit::FitArgs),
     /// Draw the pictures of a sweep: fractions, maps, curves, times, losses
     Plot(plot::PlotArgs),
-    /// Make one page to read of a sweep: conclusion, pictures, cells, what was run and how to repeat it
+    /// Make a page to look at: of a finished sweep, or a live one that trains networks in the browser
     Report(report::ReportArgs),
     /// Put the shards of a sweep together: the same files as those of the whole sweep, to the byte
     Merge(merge::MergeArgs),

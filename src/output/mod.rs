@@ -30,6 +30,7 @@ pub mod journal;
 pub mod lock;
 pub mod manifest;
 pub mod merge;
+pub mod page;
 pub mod params;
 pub mod parquet;
 pub mod partial;
