@@ -51,14 +51,14 @@ pub fn lead(counted_cells: &Counted) -> String {
     let (broken, solved, diverged) =
         (total(Happened::Broken), total(Happened::Solved), total(Happened::Diverged));
     if runs == 1 {
-        let verdict =
-            |share: Share, yes: &str, no: &str| if share.count > 0 { yes.into() } else { no.to_string() };
-        return format!(
-            "The one run {}{} and {}.",
-            verdict(broken, "breaks symmetry", "does not break symmetry"),
-            verdict(diverged, ", diverges", ""),
-            verdict(solved, "solves the task", "does not solve the task")
-        );
+        return match (diverged.count, broken.count, solved.count) {
+            (1, ..) => "The one run diverges.",
+            (_, 0, 0) => "The one run neither breaks symmetry nor solves the task.",
+            (_, 0, _) => "The one run does not break symmetry and solves the task.",
+            (_, _, 0) => "The one run breaks symmetry and does not solve the task.",
+            _ => "The one run breaks symmetry and solves the task.",
+        }
+        .into();
     }
     let end = match diverged.count {
         0 => "none diverges".to_string(),
@@ -469,4 +469,190 @@ impl Share {
 /// A percentage without its sign.
 fn number_of(share: f64) -> String {
     percent(share).trim_end_matches("\u{a0}%").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sweep of these keys; each row holds their values, runs, and of those broken, solved and diverged.
+    fn made(keys: &str, rows: &[(&str, u64, u64, u64, u64)]) -> (tempfile::TempDir, Sweep, Counted) {
+        let place = tempfile::tempdir().unwrap();
+        let comma = if keys.is_empty() { "" } else { "," };
+        let mut text = format!("cell{comma}{keys},runs,broken,solved,diverged,stuck_plateau,stuck_moving\n");
+        for (cell, (values, runs, broken, solved, diverged)) in rows.iter().enumerate() {
+            text += &format!("{cell}{comma}{values},{runs},{broken},{solved},{diverged},0,0\n");
+        }
+        std::fs::write(place.path().join("cells.csv"), text).unwrap();
+        let sweep = Sweep::open(place.path(), &[]).unwrap();
+        let counted_cells = Counted::of(&sweep).unwrap();
+        (place, sweep, counted_cells)
+    }
+
+    /// What is said of breaking, with spaces that do break; of several combinations a line each.
+    fn said(keys: &str, rows: &[(&str, u64, u64)]) -> String {
+        let rows: Vec<_> =
+            rows.iter().map(|(values, runs, broken)| (*values, *runs, *broken, 0, 0)).collect();
+        let (_place, sweep, counted_cells) = made(keys, &rows);
+        let trials = Trials::counted(&counted_cells);
+        let lines = findings(&sweep, &counted_cells, Some(&trials)).remove(0).lines;
+        let line = |line: &Line| {
+            if line.of.is_empty() { line.text.clone() } else { format!("{}. {}", line.of, line.text) }
+        };
+        lines.iter().map(line).collect::<Vec<_>>().join("\n").replace('\u{a0}', " ")
+    }
+
+    #[test]
+    fn where_none_where_half_and_where_all() {
+        assert_eq!(
+            said(
+                "init.scale",
+                &[("0", 100, 0), ("0.01", 100, 0), ("0.1", 100, 30), ("1", 100, 80), ("10", 100, 100)]
+            ),
+            "Up to perturbation scale 0.01, no run of 100 breaks symmetry (95 % at each: under 3.7 %). Half of the runs \
+             break symmetry at perturbation scale 0.25 (95 %: 0.188 to 0.334). At perturbation scale 10, every run of 100 \
+             breaks symmetry (95 %: over 96.3 %)."
+        );
+        // The other way round.
+        assert_eq!(
+            said("train.lr", &[("0.5", 10, 10), ("1", 10, 8), ("2", 10, 3), ("4", 10, 1)]),
+            "At learning rate 0.5, every run of 10 breaks symmetry (95 %: over 72.2 %). Half of the runs still break \
+             symmetry at learning rate 1.63 (95 %: 1.19 to 2.53). At the highest, 4, 10.0 % do (95 %: 1.8 to 40.4 %)."
+        );
+    }
+
+    #[test]
+    fn jumps_are_between_and_nothing_is_fitted_at_zero_or_below() {
+        assert_eq!(
+            said("init.scale", &[("0", 50, 0), ("0.1", 50, 50)]),
+            "At perturbation scale 0, no run of 50 breaks symmetry (95 %: under 7.1 %). Between perturbation scale 0 and \
+             0.1 the share that breaks symmetry rises through one half. At perturbation scale 0.1, every run of 50 breaks \
+             symmetry (95 %: over 92.9 %)."
+        );
+        let text = said("init.value.3", &[("-1", 20, 3), ("0", 20, 9), ("1", 20, 19)]);
+        assert_eq!(
+            text,
+            "Between initial parameter 3 0 and 1 the share that breaks symmetry rises through one half, from 45.0 % (95 %: \
+             25.8 to 65.8 %) to 95.0 % (95 %: 76.4 to 99.1 %). At the highest, 1, 95.0 % do (95 %: 76.4 to 99.1 %)."
+        );
+    }
+
+    #[test]
+    fn never_always_and_hardly() {
+        assert_eq!(
+            said("init.scale", &[("1e-6", 1000, 0), ("1e-3", 1000, 0)]),
+            "No run breaks symmetry at any of 2 values of the perturbation scale: 0 of 2,000 (95 % at each: under 0.4 %)."
+        );
+        assert_eq!(
+            said("init.scale", &[("1", 3, 3), ("2", 3, 3)]),
+            "Every run breaks symmetry at each of 2 values of the perturbation scale: 6 of 6 (95 % at each: over 43.9 %)."
+        );
+        assert_eq!(
+            said("init.scale", &[("1", 10, 1), ("2", 10, 4), ("3", 10, 2)]),
+            "At most 40.0 % of the runs break symmetry (95 %: 16.8 to 68.7 %), at perturbation scale 2."
+        );
+        assert_eq!(
+            said("init.scale", &[("1", 10, 9), ("2", 10, 6), ("3", 10, 8)]),
+            "At least 60.0 % of the runs break symmetry (95 %: 31.3 to 83.2 %), at perturbation scale 2."
+        );
+    }
+
+    #[test]
+    fn a_share_that_turns_back_says_so() {
+        let text = said(
+            "init.scale",
+            &[("0.1", 40, 0), ("1", 40, 39), ("10", 40, 2), ("100", 40, 40), ("1000", 40, 0)],
+        );
+        assert!(
+            text.contains(
+                "It goes through one half again between 1 and 10, then 10 and 100, then 100 and 1000."
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn words_and_hostile_names_and_other_keys() {
+        assert_eq!(
+            said("net.activation", &[("tanh", 10, 10), ("relu", 10, 6)]),
+            "By activation, of the runs break symmetry: tanh: 100 % (95 %: 72.2 to 100 %); relu: 60.0 % (95 %: 31.3 to \
+             83.2 %)."
+        );
+        assert_eq!(
+            said(
+                "<b>,init.scale",
+                &[("a&b,1", 10, 0), ("a&b,2", 10, 0), ("NaN,1", 10, 10), ("NaN,2", 10, 10)]
+            ),
+            "<b> a&b. No run breaks symmetry at any of 2 values of the perturbation scale: 0 of 20 (95 % at each: under \
+             27.8 %).\n<b> NaN. Every run breaks symmetry at each of 2 values of the perturbation scale: 20 of 20 (95 % \
+             at each: over 72.2 %)."
+        );
+    }
+
+    #[test]
+    fn many_combinations_are_counted_not_told() {
+        let rows: Vec<(String, u64, u64)> =
+            (0..20).map(|n| (format!("{},{}", n / 2, 1 + n % 2), 10, 0)).collect();
+        let rows: Vec<(&str, u64, u64)> =
+            rows.iter().map(|(values, r, b)| (values.as_str(), *r, *b)).collect();
+        let text = said("task.seed,init.scale", &rows);
+        assert_eq!(text.lines().count(), LINES + 1);
+        assert!(
+            text.starts_with("Seed of the task 0. ") && text.contains("\nSeed of the task 9. "),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("3 further combinations are not spelled out here; the table has them."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_whole_sweep_in_a_sentence() {
+        let lead_of = |keys: &str, rows: &[(&str, u64, u64, u64, u64)]| {
+            let (_place, sweep, counted_cells) = made(keys, rows);
+            (
+                lead(&counted_cells).replace('\u{a0}', " "),
+                question(&sweep),
+                findings(&sweep, &counted_cells, None).len(),
+            )
+        };
+        let (one, nothing, found) = lead_of("", &[("", 1000, 432, 200, 1)]);
+        assert_eq!(
+            one,
+            "Of 1,000 runs, 43.2 % break symmetry (95 %: 40.2 to 46.3 %) and 20.0 % solve the task (95 %: 17.6 to 22.6 %); \
+             0.1 % diverges (one run)."
+        );
+        assert_eq!((nothing.as_str(), found), ("Nothing is swept: 1,000 networks from the same setting.", 0));
+        let (single, ..) = lead_of("", &[("", 1, 0, 1, 0)]);
+        assert_eq!(single, "The one run does not break symmetry and solves the task.");
+        let (diverged, ..) = lead_of("", &[("", 1, 0, 0, 1)]);
+        assert_eq!(diverged, "The one run diverges.");
+        let (none, ..) = lead_of("init.scale", &[("1", 0, 0, 0, 0)]);
+        assert_eq!(none, "No run is there yet.");
+        let (two, question, found) = lead_of("init.scale", &[("1", 4, 4, 1, 2), ("2", 4, 4, 1, 2)]);
+        assert_eq!(
+            two,
+            "Of 8 runs in 2 cells, 100 % break symmetry and 25.0 % solve the task; 50.0 % diverge."
+        );
+        assert_eq!(
+            question,
+            "Swept: perturbation scale (init.scale): 1, 2. 4 networks are trained in each cell, a cell being one \
+             combination of these."
+        );
+        assert_eq!(found, 3, "diverging is a finding of its own");
+    }
+
+    #[test]
+    fn only_what_is_certain_is_0_or_100_percent() {
+        let shares = [0.0, 1e-9, 5e-5, 0.004, 0.123_45, 0.999, 0.999_95, 1.0 - 1e-9, 1.0, f64::NAN];
+        let texts = shares.map(|share| percent(share).replace('\u{a0}', " "));
+        assert_eq!(
+            texts,
+            [
+                "0 %", "0.001 %", "0.005 %", "0.4 %", "12.3 %", "99.9 %", "99.995 %", "99.999 %", "100 %",
+                "no share"
+            ]
+        );
+    }
 }
