@@ -16,6 +16,7 @@
 //! | [`claims`] | what is said of zero weights, each statement decided by runs |
 //! | [`fit`] | scaling laws from finished runs: survival statistics against a scale |
 //! | [`plot`] | pictures of finished runs |
+//! | [`report`] | results as pages that people can look at |
 //! | [`slurm`] | a sweep as a job array of a Slurm cluster: scripts, submission, what became of it |
 //! | [`mod@bench`] | how fast engines train, once they are seen to be right |
 //! | [`shell`] | words that are pasted into a shell, or stand in a script |
@@ -32,6 +33,7 @@ pub mod measure;
 pub mod net;
 pub mod output;
 pub mod plot;
+pub mod report;
 pub mod shell;
 pub mod slurm;
 pub mod spec;

@@ -26,6 +26,7 @@ pub mod merge;
 pub mod plot;
 pub mod presets;
 pub mod progress;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod slurm;
@@ -84,6 +85,8 @@ enum Command {
     Fit(fit::FitArgs),
     /// Draw the pictures of a sweep: fractions, maps, curves, times, losses
     Plot(plot::PlotArgs),
+    /// Make a page to look at: of a finished sweep, or a live one that trains networks in the browser
+    Report(report::ReportArgs),
     /// Put the shards of a sweep together: the same files as those of the whole sweep, to the byte
     Merge(merge::MergeArgs),
     /// Submit a sweep to a Slurm cluster as a job array, one task a shard, and tell how it stands
@@ -98,15 +101,9 @@ enum Command {
     Other(Vec<OsString>),
 }
 
-/// Subcommands to come.
-const NOT_YET: [&str; 1] = ["report"];
-
 /// What to say of a subcommand that there is not.
 fn no_such(words: &[OsString]) -> Failure {
     let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-    if NOT_YET.contains(&name.as_str()) {
-        return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
-    }
     let program = Cli::command();
     let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
@@ -129,6 +126,7 @@ impl Cli {
             Command::Inspect(args) => inspect::run(&args),
             Command::Fit(args) => fit::run(&args),
             Command::Plot(args) => plot::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Slurm(args) => slurm::run(&args),
             Command::Schema(args) => schema::run(&args),

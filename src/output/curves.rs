@@ -89,25 +89,30 @@ impl CurveTally {
         }
     }
 
+    /// The counts at every measured step, in the order of the columns: symmetric, partial, broken, solved, diverged.
+    pub fn counts(&self) -> impl Iterator<Item = [u64; 5]> {
+        let kinds = [
+            Symmetry::Symmetric as usize,
+            Symmetry::Partial as usize,
+            Symmetry::Broken as usize,
+            SOLVED,
+            DIVERGED,
+        ];
+        self.changes.iter().scan([0; DIVERGED + 1], move |counts, changes| {
+            counts.iter_mut().zip(changes).for_each(|(count, change)| *count += change);
+            // Not negative: what ends has begun.
+            Some(kinds.map(|kind| counts[kind] as u64))
+        })
+    }
+
     /// Writes the rows of cell `cell`, whose swept values are `swept`.
     pub fn write(&self, rows: &mut Rows, cell: usize, swept: &Rows, measured: &[u32]) {
-        let mut counts = [0; DIVERGED + 1];
-        for (changes, &step) in self.changes.iter().zip(measured) {
-            counts.iter_mut().zip(changes).for_each(|(count, change)| *count += change);
+        for (counts, &step) in self.counts().zip(measured) {
             rows.whole(cell as u64);
             rows.fields(swept);
             rows.whole(step.into());
             rows.whole(self.runs);
-            for kind in [
-                Symmetry::Symmetric as usize,
-                Symmetry::Partial as usize,
-                Symmetry::Broken as usize,
-                SOLVED,
-                DIVERGED,
-            ] {
-                // Not negative: what ends has begun.
-                rows.whole(counts[kind] as u64);
-            }
+            counts.into_iter().for_each(|count| rows.whole(count));
             rows.end();
         }
     }

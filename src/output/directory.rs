@@ -291,7 +291,7 @@ fn missing(held: &Options, wanted: &Options) -> Vec<String> {
 }
 
 /// The options as the user would type them.
-pub(super) fn flags(options: &Options) -> Vec<String> {
+pub fn flags(options: &Options) -> Vec<String> {
     let mut flags = Vec::new();
     if options.runs != RunsFile::Csv {
         flags.push(format!("--runs {}", options.runs.word()));

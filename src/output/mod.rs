@@ -34,6 +34,7 @@ pub mod lock;
 pub mod manifest;
 pub mod merge;
 pub mod package;
+pub mod page;
 pub mod params;
 pub mod parquet;
 pub mod partial;

@@ -41,7 +41,7 @@ pub struct SpecError {
 }
 
 impl SpecError {
-    pub(super) fn new(message: impl Into<String>) -> SpecError {
+    pub(crate) fn new(message: impl Into<String>) -> SpecError {
         SpecError { key: None, place: None, message: message.into() }
     }
 

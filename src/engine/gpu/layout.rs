@@ -16,8 +16,8 @@ macro_rules! shared {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
         pub struct $name { $(pub $field: $type,)+ }
         const _: () = assert!(size_of::<$name>() == $size);
-        #[cfg(test)]
         impl $name {
+            /// Name and offset in bytes of each field.
             pub fn offsets() -> Vec<(&'static str, usize)> {
                 vec![$((stringify!($field), std::mem::offset_of!($name, $field)),)+]
             }
@@ -127,6 +127,19 @@ shared! {
     }
 }
 
+/// Name, fields and size in bytes of every struct above.
+pub fn structs() -> [(&'static str, Vec<(&'static str, usize)>, usize); 7] {
+    [
+        ("Run", Run::offsets(), size_of::<Run>()),
+        ("State", State::offsets(), size_of::<State>()),
+        ("Measured", Measured::offsets(), size_of::<Measured>()),
+        ("Dispatch", Dispatch::offsets(), size_of::<Dispatch>()),
+        ("Init", Init::offsets(), size_of::<Init>()),
+        ("Draw", Draw::offsets(), size_of::<Draw>()),
+        ("Words", Words::offsets(), size_of::<Words>()),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,16 +150,7 @@ mod tests {
         let module = naga::front::wgsl::parse_str(&source).unwrap();
         let mut layouter = naga::proc::Layouter::default();
         layouter.update(module.to_ctx()).unwrap();
-        let expected = [
-            ("Run", Run::offsets(), size_of::<Run>()),
-            ("State", State::offsets(), size_of::<State>()),
-            ("Measured", Measured::offsets(), size_of::<Measured>()),
-            ("Dispatch", Dispatch::offsets(), size_of::<Dispatch>()),
-            ("Init", Init::offsets(), size_of::<Init>()),
-            ("Draw", Draw::offsets(), size_of::<Draw>()),
-            ("Words", Words::offsets(), size_of::<Words>()),
-        ];
-        for (name, offsets, size) in expected {
+        for (name, offsets, size) in structs() {
             let (handle, kind) = module
                 .types
                 .iter()

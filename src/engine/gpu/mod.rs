@@ -1,9 +1,11 @@
 //! The GPU engine: the WGSL kernels through wgpu. Nothing else in the crate names wgpu.
 
+pub mod bindings;
 mod device;
 mod layout;
 mod panics;
 mod peak;
+mod portable;
 pub mod shader;
 mod train;
 
@@ -11,8 +13,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{Batch, Description, Engine, EngineError, Placement, Program, Trained, Watch, measured_steps};
+use bindings::{Holds, written};
 use device::{Adapter, Gpu};
 pub use device::{AdapterDescription, adapters};
+pub use portable::{Bound, Buffer, Portable, Stage, layouts, portable};
 use shader::{Kernel, Kind, Registers, Target};
 
 /// How the engine is opened.
@@ -111,26 +115,9 @@ impl GpuEngine {
         let kernel = self.kernel(program)?;
         let (train, measure) = (kernel.train(program, decay), kernel.measure(program));
         let train_template = kernel.train_template(program);
-        let (train, measure) = match kernel.kind {
-            Kind::Register(_) => (
-                // The last is for the order of samples.
-                self.pipeline(
-                    train_template,
-                    train,
-                    &[false, true, true, true, false, false, true, true]
-                        [..if program.has_passes_of_its_own() { 8 } else { 7 }],
-                )?,
-                self.pipeline("measure_register.wgsl.jinja", measure, &[false, false, true, false, true])?,
-            ),
-            Kind::Workgroup(_) => (
-                self.pipeline(train_template, train, &[false, true, true, true, false, true])?,
-                self.pipeline(
-                    "measure_workgroup.wgsl.jinja",
-                    measure,
-                    &[false, false, true, true, false, true, true, true],
-                )?,
-            ),
-        };
+        let train = self.pipeline(train_template, train, &written(&bindings::train(program, &kernel)))?;
+        let measure =
+            self.pipeline(kernel.measure_template(), measure, &written(&bindings::measure(&kernel)))?;
         let program = program.clone();
         self.prepared.push(Prepared { program, decay, kernel, train, measure, net_steps_per_second: None });
         Ok(self.prepared.len() - 1)
@@ -167,16 +154,11 @@ fn closed(adapter: &Adapter) -> EngineError {
 
 /// Bytes that a run takes on the device, in the largest single buffer and in all.
 fn bytes_per_run(program: &Program, kernel: &Kernel) -> (u64, u64) {
-    let parameters = program.shape.parameters() as u64 * 4;
-    let scratch = kernel.scratch as u64 * 4;
-    let measured = 2 * size_of::<layout::Measured>() as u64;
-    let symmetry = measured_steps(program.steps).len().div_ceil(16) as u64 * 4;
-    let run = size_of::<layout::Run>() as u64;
-    let slots = parameters * program.optimizer.slots() as u64;
-    let order = train::order_bytes(program, kernel);
-    let buffers = [parameters, slots, scratch, order, measured, symmetry, run];
-    let all = buffers.iter().sum::<u64>() + size_of::<layout::State>() as u64;
-    (buffers.into_iter().fold(0, u64::max), all)
+    let measured = measured_steps(program.steps).len();
+    let bytes =
+        |&holds: &Holds, networks| bindings::bytes(holds, program, kernel, measured, networks, 0) as u64;
+    let buffers = Holds::ALL.iter().map(|holds| bytes(holds, 1) - bytes(holds, 0));
+    (buffers.clone().fold(0, u64::max), buffers.sum())
 }
 
 impl Engine for GpuEngine {

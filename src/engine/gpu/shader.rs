@@ -127,15 +127,34 @@ impl Kernel {
         }
     }
 
+    /// File name of the shader that measures.
+    pub fn measure_template(&self) -> &'static str {
+        match self.kind {
+            Kind::Register(_) => "measure_register.wgsl.jinja",
+            Kind::Workgroup(_) => "measure_workgroup.wgsl.jinja",
+        }
+    }
+
+    /// Steps of one dispatch at most, of runs with so many measured steps; and whether every measured step must end a
+    /// dispatch, because many measurements on many samples are too long for one.
+    pub fn steps_per_dispatch(&self, measured: usize) -> (u32, bool) {
+        let measurements = self.iterations_per_measurement * (measured as u64 + 1);
+        let at_each_step = measurements > LOOP_ITERATIONS / 4;
+        let measurements = if at_each_step { 2 * self.iterations_per_measurement } else { measurements };
+        let bound = LOOP_ITERATIONS.saturating_sub(measurements + self.iterations_per_dispatch)
+            / self.iterations_per_step;
+        (bound.max(1) as u32, at_each_step)
+    }
+
     /// WGSL that measures runs of a program.
     pub fn measure(&self, program: &Program) -> String {
         match self.kind {
             Kind::Register(dimensions) => {
                 let dimensions = Registers { networks: 1, ..dimensions };
-                render("measure_register.wgsl.jinja", &register_context(program, dimensions, false))
+                render(self.measure_template(), &register_context(program, dimensions, false))
             }
             Kind::Workgroup(dimensions) => {
-                render("measure_workgroup.wgsl.jinja", &workgroup_context(program, self.scratch, dimensions))
+                render(self.measure_template(), &workgroup_context(program, self.scratch, dimensions))
             }
         }
     }

@@ -1,21 +1,22 @@
 //! A batch on the device: draw or upload, dispatch by dispatch to the last step, read back.
 
-use std::ops::Range;
+use std::ops::{Index, Range};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use wgpu::BufferUsages;
 
+use super::bindings::{self, Binding, Holds};
 use super::device::Download;
 use super::layout::{self, Dispatch, Draw, Init, NONE, POISON, State, Words};
-use super::shader::{self, Kernel, Kind, LOOP_ITERATIONS, WORKGROUP};
+use super::shader::{self, Kernel, Kind, WORKGROUP};
 use super::{Gpu, GpuEngine, Prepared, closed};
 use crate::engine::{
     Batch, EngineError, Measured, Parameters, Program, Run, RunResult, Start, Trained, Units, Watch,
     measured_steps,
 };
 use crate::measure::Symmetry;
-use crate::net::init::Drawing;
+use crate::net::init::{Drawing, ParameterDraw};
 use crate::net::{Base, Noise, Optimizer};
 
 /// How long the device should work between two looks of the host, in seconds.
@@ -28,85 +29,49 @@ const PART: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Buffers {
     dispatch: wgpu::Buffer,
-    runs: wgpu::Buffer,
-    parameters: wgpu::Buffer,
-    slots: wgpu::Buffer,
-    states: wgpu::Buffer,
-    data: wgpu::Buffer,
-    schedule: wgpu::Buffer,
-    measured: wgpu::Buffer,
-    symmetry: wgpu::Buffer,
-    traces: wgpu::Buffer,
-    scratch: wgpu::Buffer,
-    order: wgpu::Buffer,
+    /// In the order of [`Holds`].
+    storage: Vec<wgpu::Buffer>,
 }
 
-/// Bytes of the order of samples of one run.
-pub fn order_bytes(program: &Program, kernel: &Kernel) -> u64 {
-    match kernel.kind {
-        Kind::Register(_) if program.batch.is_some() => 4 * program.data.samples() as u64,
-        // Part of its scratch.
-        Kind::Register(_) | Kind::Workgroup(_) => 0,
+impl Index<Holds> for Buffers {
+    type Output = wgpu::Buffer;
+
+    fn index(&self, holds: Holds) -> &wgpu::Buffer {
+        &self.storage[holds as usize]
     }
 }
 
 impl Buffers {
-    /// Bytes of each, in the order of the fields.
-    fn sizes(job: &Job<'_>, networks: usize, traced: usize) -> [u64; 12] {
-        let (program, measured) = (&job.prepared.program, job.measured.len());
-        let parameters = networks * program.shape.parameters();
-        [
-            size_of::<Dispatch>(),
-            networks * size_of::<layout::Run>(),
-            4 * parameters,
-            4 * parameters * program.optimizer.slots(),
-            networks * size_of::<State>(),
-            4 * (program.data.x.len() + program.data.y.len()),
-            4 * (measured + 1),
-            2 * networks * size_of::<layout::Measured>(),
-            4 * measured.div_ceil(16) * networks,
-            traced * measured * size_of::<layout::Measured>(),
-            4 * job.prepared.kernel.scratch * networks,
-            order_bytes(program, &job.prepared.kernel) as usize * networks,
-        ]
-        .map(|bytes| bytes as u64)
-    }
-
-    fn all(&self) -> [&wgpu::Buffer; 12] {
-        let Buffers { dispatch, runs, parameters, slots, states, data, .. } = self;
-        let Buffers { schedule, measured, symmetry, traces, scratch, order, .. } = self;
-        [
-            dispatch, runs, parameters, slots, states, data, schedule, measured, symmetry, traces, scratch,
-            order,
-        ]
-    }
-
-    /// Buffers of at least these sizes: spare ones where they fit.
-    fn take(gpu: &Gpu, spare: &mut Vec<Buffers>, sizes: [u64; 12]) -> Result<Buffers, EngineError> {
-        let fits =
-            |buffers: &Buffers| buffers.all().iter().zip(sizes).all(|(buffer, size)| buffer.size() >= size);
+    /// Buffers with room for so many networks: spare ones where they fit.
+    fn take(
+        job: &Job<'_>,
+        spare: &mut Vec<Buffers>,
+        networks: usize,
+        traced: usize,
+    ) -> Result<Buffers, EngineError> {
+        let Job { gpu, prepared, ref measured, .. } = *job;
+        let (program, kernel) = (&prepared.program, &prepared.kernel);
+        let size = |&holds| bindings::bytes(holds, program, kernel, measured.len(), networks, traced) as u64;
+        let sizes: Vec<u64> = Holds::ALL.iter().map(size).collect();
+        let fits = |buffers: &Buffers| {
+            buffers.storage.iter().zip(&sizes).all(|(buffer, &size)| buffer.size() >= size)
+        };
         if let Some(at) = spare.iter().position(fits) {
             return Ok(spare.swap_remove(at));
         }
         // What does not fit is not kept: memory of the device is for what is at work.
         spare.clear();
-        let storage = |label: &str, at: usize| gpu.storage(label, sizes[at]);
-        let buffers = Buffers {
-            dispatch: gpu.uniform("dispatch", sizes[0]),
-            runs: storage("runs", 1),
-            parameters: storage("parameters", 2),
-            slots: storage("slots", 3),
-            states: storage("states", 4),
-            data: storage("data", 5),
-            schedule: storage("schedule", 6),
-            measured: storage("measured", 7),
-            symmetry: storage("symmetry", 8),
-            traces: storage("traces", 9),
-            scratch: storage("scratch", 10),
-            order: storage("order", 11),
-        };
+        let storage = Holds::WORDS.iter().zip(sizes).map(|(label, size)| gpu.storage(label, size));
+        let dispatch = gpu.uniform("dispatch", size_of::<Dispatch>() as u64);
+        let buffers = Buffers { dispatch, storage: storage.collect() };
         gpu.healthy()?;
         Ok(buffers)
+    }
+
+    /// The bind group of a kernel.
+    fn bind(&self, gpu: &Gpu, pipeline: &wgpu::ComputePipeline, bindings: &[Binding]) -> wgpu::BindGroup {
+        let storage = bindings.iter().map(|&(holds, _)| &self[holds]);
+        gpu.bind(pipeline, &std::iter::once(&self.dispatch).chain(storage).collect::<Vec<_>>())
     }
 }
 
@@ -155,18 +120,13 @@ pub fn train(engine: &mut GpuEngine, batch: &Batch<'_>, watch: &Watch<'_>) -> Re
     engine.batches += 1;
     let decay = batch.runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let at = engine.prepare(program, decay)?;
-    let init = engine.pipeline("init.wgsl", shader::init(), &[false, true, true, false])?;
+    let init = engine.pipeline("init.wgsl", shader::init(), &bindings::INIT.map(|(_, written)| written))?;
     let GpuEngine { adapter, gpu, options, prepared, spare, .. } = engine;
     let gpu = gpu.as_ref().ok_or_else(|| closed(adapter))?;
     let kernel = &prepared[at].kernel;
     let measured = measured_steps(program.steps);
-    // Many measurements on many samples are too long for one dispatch.
-    let measurements = kernel.iterations_per_measurement * (measured.len() as u64 + 1);
-    let at_each_step = measurements > LOOP_ITERATIONS / 4;
-    let measurements = if at_each_step { 2 * kernel.iterations_per_measurement } else { measurements };
-    let bound = LOOP_ITERATIONS.saturating_sub(measurements + kernel.iterations_per_dispatch)
-        / kernel.iterations_per_step;
-    let most = options.steps_per_dispatch.unwrap_or(bound.max(1) as u32);
+    let (bound, at_each_step) = kernel.steps_per_dispatch(measured.len());
+    let most = options.steps_per_dispatch.unwrap_or(bound);
     let drawing = program.drawing();
     let master = batch.runs.first().map_or(0, |run| run.master);
     let key = [master as u32, (master >> 32) as u32];
@@ -223,15 +183,15 @@ impl<'a> Part<'a> {
         let Job { gpu, prepared, batch, .. } = *job;
         let runs = &batch.runs[range.clone()];
         let traced = runs.iter().filter(|run| run.traced).count();
-        let buffers = Buffers::take(gpu, spare, Buffers::sizes(job, runs.len(), traced))?;
-        gpu.clear(&[&buffers.measured, &buffers.traces, &buffers.slots]);
+        let buffers = Buffers::take(job, spare, runs.len(), traced)?;
+        gpu.clear(&[Holds::Measured, Holds::Traces, Holds::Slots].map(|holds| &buffers[holds]));
         let mut drawn = Vec::new();
-        let write = |buffer: &wgpu::Buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
-        write(&buffers.runs, bytemuck::cast_slice(&device_runs(&prepared.program, runs)));
-        write(&buffers.states, bytemuck::cast_slice(&vec![POISON; runs.len() * size_of::<State>() / 4]));
+        let write = |holds, bytes: &[u8]| gpu.queue.write_buffer(&buffers[holds], 0, bytes);
+        write(Holds::Runs, bytemuck::cast_slice(&device_runs(&prepared.program, runs)));
+        write(Holds::States, bytemuck::cast_slice(&vec![POISON; runs.len() * size_of::<State>() / 4]));
         let data = [&prepared.program.data.x[..], &prepared.program.data.y].concat();
-        write(&buffers.data, bytemuck::cast_slice(&data));
-        write(&buffers.schedule, bytemuck::cast_slice(&[&job.measured[..], &[NONE]].concat()));
+        write(Holds::Data, bytemuck::cast_slice(&data));
+        write(Holds::Schedule, bytemuck::cast_slice(&[&job.measured[..], &[NONE]].concat()));
         let count = prepared.program.shape.parameters();
         let given = match batch.start {
             Start::Given(values) => Some(&values[range.start * count..range.end * count]),
@@ -242,24 +202,11 @@ impl<'a> Part<'a> {
             Start::Drawn => None,
         };
         if let Some(values) = given {
-            write(&buffers.parameters, bytemuck::cast_slice(&to_device(values, runs.len(), prepared)));
+            write(Holds::Parameters, bytemuck::cast_slice(&to_device(values, runs.len(), prepared)));
         }
-        let Buffers { dispatch, runs, parameters, slots, states, data, .. } = &buffers;
-        let Buffers { schedule, measured, symmetry, traces, scratch, order, .. } = &buffers;
-        let (train, measure) = match prepared.kernel.kind {
-            Kind::Register(_) => (
-                [dispatch, runs, parameters, slots, states, data, schedule, symmetry, order]
-                    [..if prepared.program.has_passes_of_its_own() { 9 } else { 8 }]
-                    .to_vec(),
-                vec![dispatch, runs, parameters, measured, data, traces],
-            ),
-            Kind::Workgroup(_) => (
-                vec![dispatch, runs, parameters, slots, states, data, scratch],
-                vec![dispatch, runs, parameters, measured, states, data, symmetry, traces, scratch],
-            ),
-        };
-        let train = gpu.bind(&prepared.train, &train);
-        let measure = gpu.bind(&prepared.measure, &measure);
+        let Prepared { program, kernel, .. } = prepared;
+        let train = buffers.bind(gpu, &prepared.train, &bindings::train(program, kernel));
+        let measure = buffers.bind(gpu, &prepared.measure, &bindings::measure(kernel));
         let mut part = Part { job, range, traced, buffers, train, measure, initial: None };
         part.draw()?;
         part.initial = batch.keep_parameters.then(|| part.parameters());
@@ -382,67 +329,45 @@ impl<'a> Part<'a> {
 
     fn end(self) -> Ended<'a> {
         let (gpu, networks, measured) = (self.job.gpu, self.networks(), self.job.measured.len());
-        let Buffers { states, measured: measures, symmetry, traces, .. } = &self.buffers;
+        let buffers = &self.buffers;
         Ended {
             last: self.job.batch.keep_parameters.then(|| self.parameters()),
-            states: gpu.download(states, networks),
-            measured: gpu.download(measures, 2 * networks),
-            symmetry: gpu.download(symmetry, measured.div_ceil(16) * networks),
-            traces: gpu.download(traces, self.traced * measured),
+            states: gpu.download(&buffers[Holds::States], networks),
+            measured: gpu.download(&buffers[Holds::Measured], 2 * networks),
+            symmetry: gpu.download(&buffers[Holds::Symmetry], measured.div_ceil(16) * networks),
+            traces: gpu.download(&buffers[Holds::Traces], self.traced * measured),
             part: self,
         }
     }
 
     fn parameters(&self) -> Download<f32> {
         let count = self.job.prepared.program.shape.parameters();
-        self.job.gpu.download(&self.buffers.parameters, self.networks() * count)
+        self.job.gpu.download(&self.buffers[Holds::Parameters], self.networks() * count)
     }
 
     /// Initial parameters and states.
     fn draw(&self) -> Result<(), EngineError> {
         let Job { gpu, prepared, batch, ref init, .. } = *self.job;
-        let program = &prepared.program;
-        let (networks, parameters) = (self.networks() as u32, program.shape.parameters() as u32);
-        let (network_stride, parameter_stride) = match prepared.kernel.kind {
-            Kind::Register(_) => (1, networks),
-            Kind::Workgroup(_) => (parameters, 1),
-        };
-        let draw = match batch.start {
-            Start::Drawn if !self.job.drawing.needs_host() => 1,
-            Start::Drawn | Start::Given(_) => 0,
-        };
+        let draw = matches!(batch.start, Start::Drawn) && !self.job.drawing.needs_host();
+        let networks = self.networks() as u32;
         let what = Init {
-            key: self.job.key,
-            networks,
-            parameters,
-            network_stride,
-            parameter_stride,
-            base: match program.init.base {
-                Base::Zero => 0,
-                Base::Constant => 1,
-                Base::Copies => 2,
-            },
-            noise: match program.init.noise {
-                Noise::Uniform => 0,
-                Noise::Normal => 1,
-            },
-            draw,
-            reserved: 0,
+            draw: draw.into(),
+            ..init_settings(&prepared.program, &prepared.kernel, self.job.key, networks)
         };
-        let draws = self.job.drawing.draws().iter().map(|draw| Draw {
-            orbit: draw.orbit,
-            weight: draw.weight.into(),
-            factor: draw.factor,
-            output: draw.output.into(),
-        });
-        let draws: Vec<Draw> = draws.collect();
+        let draws = device_draws(&self.job.drawing);
         let uniform = gpu.buffer("init", bytemuck::bytes_of(&what), BufferUsages::UNIFORM)?;
         let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;
         let bindings = gpu.bind(
             init,
-            &[&uniform, &self.buffers.runs, &self.buffers.parameters, &self.buffers.states, &draws],
+            &[
+                &uniform,
+                &self.buffers[Holds::Runs],
+                &self.buffers[Holds::Parameters],
+                &self.buffers[Holds::States],
+                &draws,
+            ],
         );
-        gpu.dispatch(init, &bindings, (networks * parameters).div_ceil(WORKGROUP));
+        gpu.dispatch(init, &bindings, (networks * what.parameters).div_ceil(WORKGROUP));
         Ok(())
     }
 }
@@ -501,8 +426,46 @@ impl Ended<'_> {
     }
 }
 
+/// What the dispatch that draws the parameters of `networks` networks on the device does.
+pub fn init_settings(program: &Program, kernel: &Kernel, key: [u32; 2], networks: u32) -> Init {
+    let parameters = program.shape.parameters() as u32;
+    let (network_stride, parameter_stride) = match kernel.kind {
+        Kind::Register(_) => (1, networks),
+        Kind::Workgroup(_) => (parameters, 1),
+    };
+    Init {
+        key,
+        networks,
+        parameters,
+        network_stride,
+        parameter_stride,
+        base: match program.init.base {
+            Base::Zero => 0,
+            Base::Constant => 1,
+            Base::Copies => 2,
+        },
+        noise: match program.init.noise {
+            Noise::Uniform => 0,
+            Noise::Normal => 1,
+        },
+        draw: 1,
+        reserved: 0,
+    }
+}
+
+/// How each parameter is drawn, as the device has it.
+pub fn device_draws(drawing: &Drawing) -> Vec<Draw> {
+    let draw = |draw: &ParameterDraw| Draw {
+        orbit: draw.orbit,
+        weight: draw.weight.into(),
+        factor: draw.factor,
+        output: draw.output.into(),
+    };
+    drawing.draws().iter().map(draw).collect()
+}
+
 /// The settings of runs as the device has them, each rounded once.
-fn device_runs(program: &Program, runs: &[Run]) -> Vec<layout::Run> {
+pub fn device_runs(program: &Program, runs: &[Run]) -> Vec<layout::Run> {
     // ln β, so that βᵗ stays precise for β near 1; of 0 a logarithm that leaves nothing.
     let fall = |beta: f64| beta.ln().max(-200.0) as f32;
     let square = |run: &Run| if program.optimizer == Optimizer::Rmsprop { run.rho } else { run.beta2 };
