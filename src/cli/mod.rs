@@ -88,8 +88,10 @@ fn no_such(words: &[OsString]) -> Failure {
     if NOT_YET.contains(&name.as_str()) {
         return Failure::new(BAD_ARGUMENTS, format!("symbreak {name} is not supported yet"));
     }
-    let commands =
-        ["run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "merge", "report", "slurm"];
+    let commands = [
+        "run", "presets", "devices", "verify", "bench", "claims", "inspect", "fit", "merge", "report",
+        "slurm",
+    ];
     let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
     let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
     let all = commands.join(", ");

@@ -145,7 +145,8 @@ pub fn page(plan: &Plan, engine: &mut dyn Engine, watch: &Watch<'_>) -> Result<S
         activations.push(Entry { activation: program.shape.activation.word(), kernels, recorded });
     }
     let (program, settings, on) = (&plan.programs[0], &plan.cells[0].settings, engine.description());
-    let resolved = |table: &str, key: &str| plan.resolved[table][key].as_str().unwrap_or_default().to_string();
+    let resolved =
+        |table: &str, key: &str| plan.resolved[table][key].as_str().unwrap_or_default().to_string();
     let widths: Vec<String> = std::iter::once(program.shape.inputs)
         .chain(program.shape.hidden.iter().copied())
         .chain([program.shape.outputs])

@@ -86,8 +86,12 @@ pub fn measure(kernel: &Kernel) -> Vec<Binding> {
 }
 
 /// The bindings of the kernel that draws, from 1 on, by name: the last one is its own.
-pub const INIT: [(&str, bool); 4] =
-    [(Holds::Runs.word(), false), (Holds::Parameters.word(), true), (Holds::States.word(), true), ("draws", false)];
+pub const INIT: [(&str, bool); 4] = [
+    (Holds::Runs.word(), false),
+    (Holds::Parameters.word(), true),
+    (Holds::States.word(), true),
+    ("draws", false),
+];
 
 /// Whether a kernel writes, binding by binding.
 pub fn written(bindings: &[Binding]) -> Vec<bool> {

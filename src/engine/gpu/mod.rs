@@ -155,7 +155,8 @@ fn closed(adapter: &Adapter) -> EngineError {
 /// Bytes that a run takes on the device, in the largest single buffer and in all.
 fn bytes_per_run(program: &Program, kernel: &Kernel) -> (u64, u64) {
     let measured = measured_steps(program.steps).len();
-    let bytes = |&holds: &Holds, networks| bindings::bytes(holds, program, kernel, measured, networks, 0) as u64;
+    let bytes =
+        |&holds: &Holds, networks| bindings::bytes(holds, program, kernel, measured, networks, 0) as u64;
     let buffers = Holds::ALL.iter().map(|holds| bytes(holds, 1) - bytes(holds, 0));
     (buffers.clone().fold(0, u64::max), buffers.sum())
 }

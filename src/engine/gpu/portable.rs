@@ -38,10 +38,8 @@ pub struct Portable {
     pub steps: u32,
     /// The steps at which it is measured.
     pub measured: Vec<u32>,
-    /// Steps of one dispatch at most: some drivers end long loops early.
+    /// Steps of one dispatch at most, which ends at the next measured step at the latest: some drivers end long loops early.
     pub steps_per_dispatch: u32,
-    /// Whether a dispatch must end at every measured step.
-    pub stops_at_measured: bool,
     /// Whether a run rests once it is solved.
     pub stop_when_solved: bool,
 }
@@ -109,7 +107,7 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
     let decay = runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let master = runs.first().map_or(0, |run| run.master);
     let measured = measured_steps(program.steps);
-    let (steps_per_dispatch, stops_at_measured) = kernel.steps_per_dispatch(measured.len());
+    let (steps_per_dispatch, _) = kernel.steps_per_dispatch(measured.len());
     let stage = |shader, bindings: Vec<Bound>, networks| Stage {
         shader,
         bindings,
@@ -149,7 +147,6 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
         steps: program.steps,
         measured,
         steps_per_dispatch,
-        stops_at_measured,
         stop_when_solved: program.stop_when_solved,
     })
 }

@@ -51,8 +51,7 @@ impl Buffers {
     ) -> Result<Buffers, EngineError> {
         let Job { gpu, prepared, ref measured, .. } = *job;
         let (program, kernel) = (&prepared.program, &prepared.kernel);
-        let size =
-            |&holds| bindings::bytes(holds, program, kernel, measured.len(), networks, traced) as u64;
+        let size = |&holds| bindings::bytes(holds, program, kernel, measured.len(), networks, traced) as u64;
         let sizes: Vec<u64> = Holds::ALL.iter().map(size).collect();
         let fits = |buffers: &Buffers| {
             buffers.storage.iter().zip(&sizes).all(|(buffer, &size)| buffer.size() >= size)
@@ -351,7 +350,10 @@ impl<'a> Part<'a> {
         let Job { gpu, prepared, batch, ref init, .. } = *self.job;
         let draw = matches!(batch.start, Start::Drawn) && !self.job.drawing.needs_host();
         let networks = self.networks() as u32;
-        let what = Init { draw: draw.into(), ..init_settings(&prepared.program, &prepared.kernel, self.job.key, networks) };
+        let what = Init {
+            draw: draw.into(),
+            ..init_settings(&prepared.program, &prepared.kernel, self.job.key, networks)
+        };
         let draws = device_draws(&self.job.drawing);
         let uniform = gpu.buffer("init", bytemuck::bytes_of(&what), BufferUsages::UNIFORM)?;
         let draws = gpu.buffer("draws", bytemuck::cast_slice(&draws), BufferUsages::STORAGE)?;

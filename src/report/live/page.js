@@ -298,6 +298,7 @@ try {
     `${error.message}, so no network can be trained here. What you see was recorded when this page was made; choose an ` +
     'activation and a scale to look at it.';
   for (const id of ['lr', 'seeds']) byId(id).disabled = true;
+  for (const id of ['progress', 'step']) byId(id).hidden = true;
   say('Nothing can be trained in this browser.');
 }
 reset();
