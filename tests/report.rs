@@ -21,7 +21,7 @@ fn flags_of_the_live_page_need_it() {
 #[test]
 fn what_the_live_page_cannot_show_or_train_is_refused() {
     refused(&["--live", "catapult"], &["catapult sweeps", "--set"]);
-    refused(&["--live", "--set", "net.hidden=80"], &["241 parameters", "net.hidden"]);
+    refused(&["--live", "--set", "net.hidden=80"], &["321 parameters", "net.hidden"]);
     refused(&["--live", "--set", "init.gain=orthogonal"], &["init.gain"]);
     refused(&["--live", "xor-scales"], &["did you mean", "xor-scale"]);
 }

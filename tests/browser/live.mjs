@@ -90,9 +90,14 @@ const browser = await launch(executable, { webgpu: true });
 
   // A training that is paused stands still, goes on where it was, and is given up by a reset.
   await set(page, 'seeds', 12);
-  const running = page.waitForFunction(() => /step [1-9]/.test(document.getElementById('step').textContent));
+  const running = () => page.waitForFunction(() => /step [1-9]/.test(document.getElementById('step').textContent));
   await page.click('#start');
-  await running;
+  await running();
+  // Another choice in the midst of it begins anew, another one before that has begun too.
+  await set(page, 'activation', 'tanh');
+  await set(page, 'activation', 'logistic');
+  await running();
+  result.restarted = await text(page, 'source');
   result.drawn = await page.locator('#by-scale circle').count();
   await page.click('#start');
   await page.waitForFunction(() => document.getElementById('status').textContent === 'Paused.');
@@ -137,6 +142,18 @@ const without = await launch(executable);
   await ready(page);
   result.unadapted = await text(page, 'notice');
   result.complaints.push(...complaints.filter((complaint) => complaint !== 'warning: No available adapters.'));
+}
+{
+  // A page that is not fit for everybody, complains and asks the network is told from this one.
+  const { page, complaints } = await open(without, file, { webgpu: false });
+  await ready(page);
+  await page.evaluate(async () => {
+    document.querySelector('label[for=scale]').remove();
+    document.querySelector('main').style.minWidth = '3000px';
+    console.error('a complaint');
+    await fetch('http://127.0.0.1:9/').catch(() => {});
+  });
+  result.unfit = { violations: await violations(page), overflows: await overflows(page), complaints };
 }
 await without.close();
 console.log(JSON.stringify(result));

@@ -147,6 +147,8 @@ fn the_live_page_trains_what_the_program_trains_and_everybody_can_use_it() {
     assert_eq!((lr["before"].as_str(), lr["after"].as_str()), (Some("0.4"), Some("0.225")));
     assert_eq!(lr["step"], 0, "another learning rate, another training");
     assert!(lr["source"].as_str().unwrap().contains("nothing has been trained"), "{lr}");
+    let restarted = found["restarted"].as_str().unwrap();
+    assert!(restarted.contains("4,096 networks per scale, logistic, learning rate 0.225"), "{restarted}");
     assert_eq!(found["drawn"], 17, "fractions are drawn while training goes on");
     let at = |key: &str| found["pause"][key].as_u64().unwrap();
     assert!(at("at") > 0 && at("still") == at("at") && at("on") > at("at"), "{}", found["pause"]);
@@ -162,5 +164,10 @@ fn the_live_page_trains_what_the_program_trains_and_everybody_can_use_it() {
         let runs = by_program(activation, 4.0, recorded, &file(&format!("recorded-{name}")));
         assert_table(&without["tables"][name], &runs, activation);
     }
+    let unfit = &found["unfit"];
+    assert!(unfit["violations"].to_string().contains("label"), "{unfit}");
+    assert_eq!(unfit["overflows"], true);
+    let complaints = unfit["complaints"].to_string();
+    assert!(complaints.contains("a complaint") && complaints.contains("asked the network"), "{unfit}");
     assert_fit_for_everybody(&found["looks"], 8);
 }

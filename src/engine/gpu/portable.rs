@@ -92,9 +92,9 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
         |what: &str| Err(EngineError::Unsupported(format!("kernels for other hosts cannot be made: {what}")));
     let kernel = shader::kernel(program, Target::HARDWARE)?;
     let Kind::Register(dimensions) = kernel.kind else {
+        let why = kernel.reason.split(';').next().unwrap_or_default();
         return unsupported(&format!(
-            "{}; they are made of networks that one invocation holds: try a smaller net.hidden",
-            kernel.reason
+            "they hold a network in registers, and {why}: try a smaller net.hidden"
         ));
     };
     let drawing = program.drawing();
