@@ -26,7 +26,11 @@ fn assert_self_contained(page: &str) {
     for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset="] {
         for (at, _) in page.match_indices(attribute) {
             let value = &page[at + attribute.len()..];
-            assert!(value.starts_with('#') || value.starts_with("data:"), "{attribute}{}", &value[..40.min(value.len())]);
+            assert!(
+                value.starts_with('#') || value.starts_with("data:"),
+                "{attribute}{}",
+                &value[..40.min(value.len())]
+            );
         }
     }
     assert!(page.contains("default-src 'none'"));
@@ -37,7 +41,19 @@ fn a_finished_sweep_is_shown_with_what_was_run_and_stays_what_it_was() {
     let place = tempdir().unwrap();
     let directory = place.path().join("sweep");
     let out = directory.to_str().unwrap();
-    let run = ["run", "xor-scale", "--seeds", "10", "--set", "train.steps=100", "--backend", "cpu", "--quiet", "--out", out];
+    let run = [
+        "run",
+        "xor-scale",
+        "--seeds",
+        "10",
+        "--set",
+        "train.steps=100",
+        "--backend",
+        "cpu",
+        "--quiet",
+        "--out",
+        out,
+    ];
     symbreak(&run).assert().success();
     let printed = symbreak(&["report", out]).assert().success().get_output().stdout.clone();
     let path = directory.join("report.html");
@@ -57,8 +73,10 @@ fn a_finished_sweep_is_shown_with_what_was_run_and_stays_what_it_was() {
         assert!(text.contains(part), "{part}");
     }
     // The spec that it shows makes the same plan.
-    let spec = text.split("aria-label=\"The whole spec\"><code>").nth(1).unwrap().split("</code>").next().unwrap();
-    let spec = spec.replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&").replace("&#x2f;", "/");
+    let spec =
+        text.split("aria-label=\"The whole spec\"><code>").nth(1).unwrap().split("</code>").next().unwrap();
+    let spec =
+        spec.replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&").replace("&#x2f;", "/");
     let (plan, _) = symbreak::spec::parse(&spec, "spec.toml", &Default::default()).unwrap();
     assert_eq!(plan.hash(), manifest["plan_hash"].as_str().unwrap());
     // A sweep that is finished is still finished with a page beside it, and --force leaves the page alone.
@@ -88,11 +106,17 @@ fn what_is_missing_is_said_first() {
     let merged = place.path().join("merged");
     merge(&shards, &merged, Allowed { missing: true, ..Allowed::default() }).unwrap();
     let text = page(&merged, None).unwrap();
-    assert!(text.contains("Parts of the sweep are missing: 52 of 78 runs are in. Not there are the runs 26 to 51."));
+    assert!(
+        text.contains(
+            "Parts of the sweep are missing: 52 of 78 runs are in. Not there are the runs 26 to 51."
+        )
+    );
     // Without a manifest there is less to say, but it is said.
     fs::remove_file(merged.join("manifest.json")).unwrap();
     let bare = page(&merged, None).unwrap();
-    assert!(bare.contains("There is no manifest.json that can be read") && !bare.contains("What was run</h2>"));
+    assert!(
+        bare.contains("There is no manifest.json that can be read") && !bare.contains("What was run</h2>")
+    );
     assert!(bare.contains("Of 52 runs in") && bare.contains("<table"));
     for page in [shard, text, bare] {
         assert_self_contained(&page);
@@ -122,9 +146,13 @@ fn large(directory: &Path, cells: usize, runs: usize) {
          gradient_norm_final,steps\n",
     );
     for cell in 0..cells {
-        text += &format!("{cell},{},{runs},{runs},0,0,0,0,1,10,,0.25,,,,{runs},0,0,1,1,0,1\n", cell as f64 / 7.0);
+        text +=
+            &format!("{cell},{},{runs},{runs},0,0,0,0,1,10,,0.25,,,,{runs},0,0,1,1,0,1\n", cell as f64 / 7.0);
         for seed in 0..runs {
-            rows += &format!("{},{cell},{seed},stuck,symmetric,broken,,10,,1,0.25,1e-3,100\n", cell * runs + seed);
+            rows += &format!(
+                "{},{cell},{seed},stuck,symmetric,broken,,10,,1,0.25,1e-3,100\n",
+                cell * runs + seed
+            );
         }
     }
     fs::write(directory.join("cells.csv"), text).unwrap();
