@@ -26,7 +26,11 @@ fn assert_self_contained(page: &str) {
     for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset="] {
         for (at, _) in page.match_indices(attribute) {
             let value = &page[at + attribute.len()..];
-            assert!(value.starts_with('#') || value.starts_with("data:"), "{attribute}{}", &value[..40.min(value.len())]);
+            assert!(
+                value.starts_with('#') || value.starts_with("data:"),
+                "{attribute}{}",
+                &value[..40.min(value.len())]
+            );
         }
     }
     assert!(page.contains("default-src 'none'"));
@@ -37,7 +41,19 @@ fn a_finished_sweep_is_shown_with_what_was_run_and_stays_what_it_was() {
     let place = tempdir().unwrap();
     let directory = place.path().join("sweep");
     let out = directory.to_str().unwrap();
-    let run = ["run", "xor-scale", "--seeds", "10", "--set", "train.steps=100", "--backend", "cpu", "--quiet", "--out", out];
+    let run = [
+        "run",
+        "xor-scale",
+        "--seeds",
+        "10",
+        "--set",
+        "train.steps=100",
+        "--backend",
+        "cpu",
+        "--quiet",
+        "--out",
+        out,
+    ];
     symbreak(&run).assert().success();
     let printed = symbreak(&["report", out]).assert().success().get_output().stdout.clone();
     let path = directory.join("report.html");
@@ -57,8 +73,10 @@ fn a_finished_sweep_is_shown_with_what_was_run_and_stays_what_it_was() {
         assert!(text.contains(part), "{part}");
     }
     // The spec that it shows makes the same plan.
-    let spec = text.split("aria-label=\"The whole spec\"><code>").nth(1).unwrap().split("</code>").next().unwrap();
-    let spec = spec.replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&").replace("&#x2f;", "/");
+    let spec =
+        text.split("aria-label=\"The whole spec\"><code>").nth(1).unwrap().split("</code>").next().unwrap();
+    let spec =
+        spec.replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&").replace("&#x2f;", "/");
     let (plan, _) = symbreak::spec::parse(&spec, "spec.toml", &Default::default()).unwrap();
     assert_eq!(plan.hash(), manifest["plan_hash"].as_str().unwrap());
     // A sweep that is finished is still finished with a page beside it, and --force leaves the page alone.
@@ -78,21 +96,27 @@ fn what_is_missing_is_said_first() {
     let shards: Vec<_> = [1, 3]
         .map(|part| {
             let directory = place.path().join(part.to_string());
-            let shard = Shard::new(part, 3).unwrap();
+            let shard = Shard { index: part, of: 3 };
             shard_into(&directory, &plan, &mut engine(11), all_files(), shard).unwrap();
             directory
         })
         .to_vec();
     let shard = page(&shards[0], None).unwrap();
-    assert!(shard.contains("This is shard 1/3 of the sweep: 26 of 78 runs."), "shard");
+    assert!(shard.contains("This is shard 1&#x2f;3 of the sweep: 26 of 78 runs."), "shard");
     let merged = place.path().join("merged");
     merge(&shards, &merged, Allowed { missing: true, ..Allowed::default() }).unwrap();
     let text = page(&merged, None).unwrap();
-    assert!(text.contains("Parts of the sweep are missing: 52 of 78 runs are in. Not there are the runs 26 to 51."));
+    assert!(
+        text.contains(
+            "Parts of the sweep are missing: 52 of 78 runs are in. Not there are the runs 26 to 51."
+        )
+    );
     // Without a manifest there is less to say, but it is said.
     fs::remove_file(merged.join("manifest.json")).unwrap();
     let bare = page(&merged, None).unwrap();
-    assert!(bare.contains("There is no manifest.json that can be read") && !bare.contains("What was run</h2>"));
+    assert!(
+        bare.contains("There is no manifest.json that can be read") && !bare.contains("What was run</h2>")
+    );
     assert!(bare.contains("Of 52 runs in") && bare.contains("<table"));
     for page in [shard, text, bare] {
         assert_self_contained(&page);
@@ -113,7 +137,7 @@ fn a_sweep_that_was_put_down_is_shown_as_far_as_it_came() {
 /// A made-up `cells.csv` with `cells` cells of `runs` runs each, and the runs.
 fn large(directory: &Path, cells: usize, runs: usize) {
     let mut text = String::from(
-        "cell,init.scale,runs,broken,solved,diverged,stuck_plateau,stuck_moving,fraction_escaped,break_step_median,\
+        "cell,init.scale,runs,broken,partial,symmetric,solved,diverged,stuck_plateau,stuck_moving,fraction_escaped,break_step_median,\
          solve_step_median,loss_final_median,loss_test_median,accuracy_mean,accuracy_test_mean,stuck,fraction_solved,\
          fraction_solved_low,fraction_solved_high,fraction_broken,fraction_broken_low,fraction_broken_high\n",
     );
@@ -122,9 +146,15 @@ fn large(directory: &Path, cells: usize, runs: usize) {
          gradient_norm_final,steps\n",
     );
     for cell in 0..cells {
-        text += &format!("{cell},{},{runs},{runs},0,0,0,0,1,10,,0.25,,,,{runs},0,0,1,1,0,1\n", cell as f64 / 7.0);
+        text += &format!(
+            "{cell},{},{runs},{runs},0,0,0,0,0,0,1,10,,0.25,,,,{runs},0,0,1,1,0,1\n",
+            cell as f64 / 7.0
+        );
         for seed in 0..runs {
-            rows += &format!("{},{cell},{seed},stuck,symmetric,broken,,10,,1,0.25,1e-3,100\n", cell * runs + seed);
+            rows += &format!(
+                "{},{cell},{seed},stuck,symmetric,broken,,10,,1,0.25,1e-3,100\n",
+                cell * runs + seed
+            );
         }
     }
     fs::write(directory.join("cells.csv"), text).unwrap();

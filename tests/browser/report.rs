@@ -59,8 +59,7 @@ fn the_page_on_a_sweep_answers_pointer_and_keyboard() {
     let place = directory("report");
     let sweep = place.join("sweep");
     let small = ["--seeds", "24", "--set", "train.steps=600", "--sweep", "init.scale=0,log:0.1:10:5"];
-    let fixed =
-        ["--backend", "cpu", "--trace", "1", "--save-params", "--quiet", "--out", sweep.to_str().unwrap()];
+    let fixed = ["--backend", "cpu", "--quiet", "--out", sweep.to_str().unwrap()];
     symbreak(&[&["run", "xor-scale"][..], &small, &fixed].concat());
     let page = symbreak(&["report", sweep.to_str().unwrap()]);
     let evil = place.join("evil");
