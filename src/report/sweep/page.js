@@ -8,6 +8,9 @@
   const FIRST = 100;
   // Pixels on the screen within which a mark is pointed at.
   const NEAR = 28;
+  // Pixels of a picture up to which marks cover each other, and how many of those are told apart.
+  const SAME = 4;
+  const MOST = 5;
   document.documentElement.classList.add("scripted");
 
   /** An element with text, never with markup: names come from anywhere. */
@@ -172,9 +175,13 @@
       canvas.classList.remove("leads");
     };
 
-    const point = (at) => {
+    /** Shows a mark; `together` with all that lie on it. */
+    const point = (at, together = false) => {
       current = at;
-      const [x, y, cell, , text] = marks[at];
+      const [x, y, cell, , own] = marks[at];
+      const here = together ? marks.filter((mark) => Math.hypot(mark[0] - x, mark[1] - y) < SAME).map((mark) => mark[4]) : [own];
+      const more = here.length > MOST ? `\n\nand ${here.length - MOST} more` : "";
+      const text = here.slice(0, MOST).join("\n\n") + more;
       const scale = picture.getBoundingClientRect().width / width;
       spot.style.left = `${x * scale}px`;
       spot.style.top = `${y * scale}px`;
@@ -205,7 +212,7 @@
     canvas.addEventListener("pointermove", (event) => {
       const at = nearest(event);
       if (at < 0) hide();
-      else if (at !== current) point(at);
+      else if (at !== current) point(at, true);
     });
     canvas.addEventListener("pointerleave", hide);
     plot.addEventListener("blur", hide);
@@ -214,7 +221,7 @@
       const at = nearest(event);
       // On a touch screen the first tap points, the second leads on.
       if (at >= 0 && (event.pointerType !== "touch" || at === current)) reveal(marks[at][2]);
-      else if (at >= 0) point(at);
+      else if (at >= 0) point(at, true);
     });
     plot.addEventListener("keydown", (event) => {
       const place = order.indexOf(current);
