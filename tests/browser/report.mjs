@@ -23,8 +23,7 @@ const order = (page) => page.evaluate(() => ({
 const runs = (page) => page.evaluate(() => [...document.querySelectorAll('tr.runs')].map((row) => ({
   after: Number(row.previousElementSibling.dataset.cell),
   expanded: row.previousElementSibling.querySelector('button').getAttribute('aria-expanded'),
-  head: [...row.querySelectorAll('thead th, table tr:first-child > th')].map((field) => field.textContent),
-  rows: [...row.querySelectorAll('tbody tr')].map((line) => [...line.cells].map((field) => field.textContent)),
+  rows: [...row.querySelector('table').tBodies[0].rows].map((line) => [...line.cells].map((field) => field.textContent)),
 })));
 
 async function look(page, name) {

@@ -75,7 +75,10 @@ fn the_page_on_a_sweep_answers_pointer_and_keyboard() {
     let hover = &found["hover"];
     assert!(hover["shown"].as_str().is_some_and(|text| text.contains("24")), "{hover}");
     // At scale 0 both activations have the same share: their marks lie on each other, and both are told.
-    assert_eq!(hover["shown"].as_str().unwrap().split("\n\n").collect::<Vec<_>>(), hover["expected"].as_array().unwrap()[..]);
+    assert_eq!(
+        hover["shown"].as_str().unwrap().split("\n\n").collect::<Vec<_>>(),
+        hover["expected"].as_array().unwrap()[..]
+    );
     assert_eq!(hover["expected"].as_array().unwrap().len(), 2);
     assert_eq!(found["away"], Json::Null);
     assert!(found["led"]["cells"].as_array().unwrap().contains(&found["led"]["runs"][0]["after"]));
