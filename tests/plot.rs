@@ -88,7 +88,15 @@ fn every_kind_is_drawn_of_a_sweep_that_has_it() {
     let (_place, slice) = swept(&slice);
     let drawn = figures(&slice, &Request::default()).unwrap();
     named(&drawn, "convergence");
-    named(&drawn, "trainability");
+    // Nothing diverges there.
+    assert!(drawn.iter().all(|figure| figure.name != "trainability"));
+    drawn.iter().for_each(check);
+
+    let rates = ["train.lr_hidden=log:0.1:1000:12", "train.lr_output=log:0.01:10:12"];
+    let fractal = ["fractal", "--set", "train.steps=60", "--sweep", rates[0], "--sweep", rates[1]];
+    let (_place, fractal) = swept(&fractal);
+    let drawn = figures(&fractal, &Request::default()).unwrap();
+    assert!(named(&drawn, "trainability").caption.contains("trained without diverging"));
     drawn.iter().for_each(check);
 
     let map = ["xor-scale", "--seeds", "5", "--set", "train.steps=300", "--set", "net.activation=tanh"];
@@ -224,6 +232,10 @@ fn what_is_not_there_is_named_with_what_is() {
         (
             &[place, "--kind", "curves", "--y", "loss_final_median"],
             "curves.csv has symmetric, partial, broken, solved, diverged",
+        ),
+        (
+            &[place, "--kind", "fraction", "--where", "seed=1"],
+            "--where seed and run are for traces and similarity",
         ),
         (&[place, "--format", "jpg"], "possible values: svg, png"),
         (&[place, "--width", "9"], "9 is not in 100..=8192"),
@@ -384,11 +396,7 @@ fn a_picture_looks_as_it_did() {
     let mut cells = String::from(
         "cell,init.scale,runs,broken,partial,symmetric,fraction_solved,fraction_solved_low,fraction_solved_high\n",
     );
-    for (cell, row) in
-        ["0.0,10,0,0,10,0.0,0.0,0.28", "0.1,10,5,0,5,0.5,0.24,0.76", "1.0,10,10,0,0,0.9,0.6,0.98"]
-            .iter()
-            .enumerate()
-    {
+    for (cell, row) in ROWS.iter().enumerate() {
         cells += &format!("{cell},{row}\n");
     }
     fs::create_dir(place.path().join("small")).unwrap();

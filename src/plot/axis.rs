@@ -154,7 +154,8 @@ impl Slots {
     fn ticks(&self, most: usize) -> Vec<Tick> {
         let named = |slot: usize| Tick { at: slot as f64, label: self.names[slot].clone() };
         let count = self.names.len();
-        if count <= most || self.values.len() != count {
+        // Of more than a few, round values in between are easier to read than all of theirs.
+        if count <= most.min(8) || self.values.len() != count {
             return (0..count).step_by(count.div_ceil(most).max(1)).map(named).collect();
         }
         let log = is_log(&self.values);

@@ -460,6 +460,7 @@ fn draw_panel(
     }
     let is_map = panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)));
     axes(pen, panel, place, is_map)?;
+    bands(pen, &at, panel)?;
     let mut labels: Vec<(&str, At, HPos)> = Vec::new();
     let mut walls = 0;
     let mut serial = 0.0;
@@ -471,7 +472,7 @@ fn draw_panel(
                 // Arrows at the same place would hide each other.
                 let aside = (serial - (of_series - 1.0) / 2.0) * 3.0;
                 serial += 1.0;
-                series(pen, &at, points, (*style, *intervals, zero_apart, aside), (top, bottom), marks)?;
+                series(pen, &at, points, (*style, *intervals, zero_apart, aside), place, marks)?;
             }
             Layer::Bars { bars, color } => {
                 for bar in bars {
@@ -609,22 +610,21 @@ fn broken(pen: &Pen, [from, to]: [At; 2]) -> Result<(), PlotError> {
     Ok(())
 }
 
-fn series(
-    pen: &Pen,
-    at: &dyn Fn(f64, f64) -> Option<At>,
-    points: &[Datum],
-    (style, intervals, zero_apart, aside): (Style, Intervals, bool, f64),
-    (top, bottom): (f64, f64),
-    marks: &mut Vec<Mark>,
-) -> Result<(), PlotError> {
-    // Zero is not joined to the values that have a logarithm, nor anything to a value that is not known.
-    let joined = |a: &Datum, b: &Datum| {
-        let known = at(a.x, a.y).is_some() && at(b.x, b.y).is_some();
-        let apart = a.censored || b.censored || (zero_apart && a.x == 0.0);
-        known && !apart
-    };
-    for stretch in points.chunk_by(joined) {
-        if intervals == Intervals::Band {
+/// Zero is not joined to the values that have a logarithm, nor anything to a value that is not known.
+fn connected(at: &dyn Fn(f64, f64) -> Option<At>, a: &Datum, b: &Datum, zero_apart: bool) -> bool {
+    let known = at(a.x, a.y).is_some() && at(b.x, b.y).is_some();
+    let apart = a.censored || b.censored || (zero_apart && a.x == 0.0);
+    known && !apart
+}
+
+/// The bands of all series, under all of their lines.
+fn bands(pen: &Pen, at: &dyn Fn(f64, f64) -> Option<At>, panel: &Panel) -> Result<(), PlotError> {
+    let zero_apart = panel.x.scale.gap().is_some();
+    let count = panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count();
+    let opacity = if count > 3 { 0.12 } else { 0.2 };
+    for layer in &panel.layers {
+        let Layer::Series { points, style, intervals: Intervals::Band } = layer else { continue };
+        for stretch in points.chunk_by(|a, b| connected(at, a, b, zero_apart)) {
             let ends = |end: fn((f64, f64)) -> f64| {
                 let end = move |p: &Datum| at(p.x, end(p.interval?));
                 stretch.iter().filter_map(end).collect::<Vec<At>>()
@@ -632,9 +632,23 @@ fn series(
             let mut outline = ends(|interval| interval.0);
             outline.extend(ends(|interval| interval.1).into_iter().rev());
             if outline.len() > 2 && stretch.len() > 1 {
-                pen.polygon(&outline, style.color, 0.2)?;
+                pen.polygon(&outline, style.color, opacity)?;
             }
         }
+    }
+    Ok(())
+}
+
+fn series(
+    pen: &Pen,
+    at: &dyn Fn(f64, f64) -> Option<At>,
+    points: &[Datum],
+    (style, intervals, zero_apart, aside): (Style, Intervals, bool, f64),
+    place: &Place,
+    marks: &mut Vec<Mark>,
+) -> Result<(), PlotError> {
+    let Place { left, right, top, bottom, .. } = *place;
+    for stretch in points.chunk_by(|a, b| connected(at, a, b, zero_apart)) {
         let line: Vec<At> = stretch.iter().filter_map(|p| at(p.x, p.y)).collect();
         if line.len() > 1 {
             pen.styled_line(&line, style, 1.8)?;
@@ -663,7 +677,7 @@ fn series(
     for (number, point) in points.iter().enumerate() {
         let Some((x, y)) = at(point.x, point.y) else { continue };
         if point.censored {
-            pen.arrow((x + aside, y), style.color)?;
+            pen.arrow(((x + aside).clamp(left + 4.0, right - 4.0), y), style.color)?;
         } else if number % every == first || number == 0 && zero_apart {
             pen.marker((x, y), style)?;
         }

@@ -45,7 +45,7 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
     let levels = levels(&scale, share, &values);
     let color = |at: usize| scale.position(values[at]).map(|place| sequential(shade(place)));
     let text = |at: usize| format!("{column} {}, {} runs", short(values[at]), sweep.rows[at].runs);
-    let (columns, lines) = (map.columns(), map.lines());
+    let columns = map.columns();
     let mut drawn = Vec::new();
     let mut panels = Vec::new();
     for grid in map.grids(sweep) {
@@ -57,7 +57,8 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
             .collect();
         let mut contours = Vec::new();
         for level in &levels {
-            let found = contour_lines(&places, columns, lines, scale.position(*level).unwrap_or(0.0))?;
+            let found =
+                contour_lines(&places, columns, scale.position(*level).unwrap_or(0.0), map.apart(sweep))?;
             if !found.is_empty() {
                 drawn.push(*level);
                 contours.push(Layer::Contours(found));
@@ -113,18 +114,18 @@ fn levels(scale: &Scale, share: bool, values: &[f64]) -> Vec<f64> {
 }
 
 /// Lines where values that are given in the middle of cells, from the bottom row up, are at `level`, in slots. They end at the
-/// middle of the outermost cells, and where a value is missing.
+/// middle of the outermost cells, and where a value is missing; the first columns and rows, `left` and `bottom` many, have none.
 fn contour_lines(
     values: &[f64],
     columns: usize,
-    lines: usize,
     level: f64,
+    [left, bottom]: [usize; 2],
 ) -> Result<Vec<Vec<(f64, f64)>>, PlotError> {
+    let lines = values.len() / columns.max(1);
     if columns < 4 || lines < 4 || values.len() > MOST_CONTOURED {
         return Ok(Vec::new());
     }
-    // A missing value would be under every level. Halfway to the next float no value is at the level itself, where the
-    // crate's interpolation has no answer for two equal neighbours.
+    // A missing value counts as under every level there, and what lies outside of the grid, too: lines along these go.
     let found = ContourBuilder::new(columns, lines, true)
         .lines(values, &[level])
         .map_err(|error| PlotError::Drawing(error.to_string()))?;
@@ -141,7 +142,8 @@ fn contour_lines(
         let mut piece: Vec<(f64, f64)> = Vec::new();
         for point in ring.0 {
             let (x, y) = (point.x, point.y);
-            let edge = x < 0.5 || y < 0.5 || x > width - 0.5 || y > height - 0.5;
+            let edge =
+                x < 0.5 + left as f64 || y < 0.5 + bottom as f64 || x > width - 0.5 || y > height - 0.5;
             if !x.is_finite() || !y.is_finite() || edge || missing(x, y) {
                 pieces.push(std::mem::take(&mut piece));
             } else {
@@ -162,18 +164,21 @@ mod tests {
     fn contours_run_where_the_level_is() {
         // A ramp from left to right, value = column: the line of 1.5 is upright between columns 1 and 2.
         let ramp: Vec<f64> = (0..20).map(|at| f64::from(at % 5)).collect();
-        let lines = contour_lines(&ramp, 5, 4, 1.5).unwrap();
+        let lines = contour_lines(&ramp, 5, 1.5, [0, 0]).unwrap();
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].iter().all(|(x, _)| (x - 1.5).abs() < 1e-9), "{lines:?}");
         assert!(lines[0].iter().all(|(_, y)| (0.0..=3.0).contains(y)));
-        assert!(contour_lines(&ramp, 5, 4, 9.0).unwrap().is_empty());
+        assert!(contour_lines(&ramp, 5, 9.0, [0, 0]).unwrap().is_empty());
+        // Not into a column that stands apart.
+        assert!(contour_lines(&ramp, 5, 0.5, [1, 0]).unwrap().is_empty());
+        assert_eq!(contour_lines(&ramp, 5, 0.5, [0, 0]).unwrap().len(), 1);
     }
 
     #[test]
     fn a_missing_value_cuts_the_line_and_is_no_cliff() {
         let mut ramp: Vec<f64> = (0..42).map(|at| f64::from(at % 6)).collect();
         ramp[3 * 6 + 2] = f64::NAN;
-        let lines = contour_lines(&ramp, 6, 7, 2.5).unwrap();
+        let lines = contour_lines(&ramp, 6, 2.5, [0, 0]).unwrap();
         let points: Vec<(f64, f64)> = lines.concat();
         assert!(points.iter().all(|(x, y)| (x - 2.5).abs() < 1e-9 && (y - 3.0).abs() > 0.9), "{points:?}");
         assert!(points.len() >= 4);

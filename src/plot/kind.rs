@@ -31,6 +31,11 @@ words! {
     }
 }
 
+/// Whether two hues have something to tell apart.
+fn some_diverged(sweep: &Sweep) -> bool {
+    sweep.values(["diverged"]).is_ok_and(|[diverged]| diverged.iter().any(|runs| *runs > 0.0))
+}
+
 impl Kind {
     /// Their words.
     pub fn list() -> String {
@@ -57,6 +62,12 @@ impl Kind {
     /// # Errors
     /// [`PlotError::Unsuited`] where that is nothing.
     pub fn sheets(self, sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError> {
+        let single = matches!(self, Kind::Traces | Kind::Similarity);
+        if sweep.run.is_some() && !single || sweep.seed.is_some() && !single && self != Kind::Trainability {
+            return Err(self.unsuited(
+                "it is of all runs of a cell; --where seed and run are for traces and similarity",
+            ));
+        }
         match self {
             Kind::Fraction => fraction::sheets(sweep, request),
             Kind::Heatmap => heatmap::sheets(sweep, request),
@@ -84,7 +95,7 @@ impl Kind {
             Kind::Times => many && rows_of_runs && sweep.keys.iter().any(|key| is_log(&key.numbers)),
             Kind::Losses => rows_of_runs && sweep.total_runs() >= 20,
             Kind::Convergence => !many && sizes(12) >= 2,
-            Kind::Trainability => !many && sizes(12) >= 2 && rows_of_runs,
+            Kind::Trainability => !many && sizes(12) >= 2 && rows_of_runs && some_diverged(sweep),
             Kind::Traces => there(output::traces::FILE),
             Kind::Similarity => there(output::params::FINAL) && sweep.manifest.is_some(),
         }

@@ -137,7 +137,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         title,
         caption,
         legend_title: String::new(),
-        legend: vec![entry("solved", COLORS[0]), entry("not solved", COLORS[1])],
+        legend: ["solved", "not solved"]
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| counts.iter().any(|counts| counts.total(*at) > 0))
+            .map(|(at, label)| entry(label, COLORS[at]))
+            .collect(),
         bars: Vec::new(),
         rows,
         panel_height: height,
@@ -154,6 +159,11 @@ struct Counts {
 impl Counts {
     fn most(&self) -> u64 {
         self.bins.values().chain([&self.zero]).map(|of| of.iter().sum()).max().unwrap_or(0)
+    }
+
+    /// Of solved runs, 0, or others, 1.
+    fn total(&self, of: usize) -> u64 {
+        self.bins.values().chain([&self.zero]).map(|runs| runs[of]).sum()
     }
 
     /// Those that are solved, and on top of them those that are not.

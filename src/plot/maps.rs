@@ -43,7 +43,8 @@ pub struct Grid {
 }
 
 impl Map {
-    /// Two keys for a map: those that were asked for, else the most interesting, the one swept faster across.
+    /// Two keys for a map: those that were asked for, else the most interesting; the perturbation scale across, else the
+    /// one that is swept faster.
     ///
     /// # Errors
     /// Where there are no two keys, or the two are one.
@@ -58,7 +59,10 @@ impl Map {
             (None, None) => {
                 let first = free(None);
                 let second = free(first);
-                (first.max(second), if second.is_some() { first.min(second) } else { None })
+                match first.filter(|at| sweep.keys[*at].name == "init.scale") {
+                    Some(scale) => (Some(scale), second),
+                    None => (first.max(second), second.and(first.min(second))),
+                }
             }
         };
         let (Some(x), Some(y)) = (x, y) else {
@@ -103,6 +107,12 @@ impl Map {
     /// How many rows a panel has.
     pub fn lines(&self) -> usize {
         self.drawn[1].len()
+    }
+
+    /// How many of the first columns and rows are of zero, apart from the others on a logarithmic axis.
+    pub fn apart(&self, sweep: &Sweep) -> [usize; 2] {
+        let gap = |at: usize, drawn: &[usize]| usize::from(self.axis(sweep, at, drawn).scale.gap().is_some());
+        [gap(self.x, &self.drawn[0]), gap(self.y, &self.drawn[1])]
     }
 
     /// What stands along the axes, of a cell.
