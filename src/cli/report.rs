@@ -39,7 +39,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "live")]
     set: Vec<String>,
 
-    /// Of the live page: recorded runs per scale and activation [default: 200]
+    /// Of the live page: recorded runs per scale and activation [default: 100]
     #[arg(long, value_name = "N", requires = "live", value_parser = whole, allow_negative_numbers = true)]
     seeds: Option<u64>,
 
@@ -83,7 +83,7 @@ fn live(args: &ReportArgs) -> Result<u8, Failure> {
     let overrides = Overrides {
         set: args.set.clone(),
         sweep: Vec::new(),
-        seeds: Some(args.seeds.unwrap_or(200)),
+        seeds: Some(args.seeds.unwrap_or(100)),
         seed: args.seed,
     };
     let (plan, warnings) = live::plan(args.source.as_deref().unwrap_or("xor-scale"), &overrides)?;

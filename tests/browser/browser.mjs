@@ -13,21 +13,22 @@ export const WIDTHS = [390, 1280];
 // WebGPU on the processor, by Chromium's own SwiftShader: no graphics card is needed, and none is asked.
 const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
 
-/** A headless Chromium: `executable`, with WebGPU or without. */
+/** A headless Chromium: `executable`, with an adapter for WebGPU or without. */
 export function launch(executable, { webgpu = false } = {}) {
   return chromium.launch({
     executablePath: executable,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...(webgpu ? WEBGPU : ['--disable-features=WebGPU'])],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...(webgpu ? WEBGPU : [])],
   });
 }
 
 /**
- * The page in a file, as a user opens it, and `complaints`: everything that it writes to the console as an error or a warning,
+ * The page in a file, as a user opens it (with `webgpu: false` in a browser that has never heard of that), and `complaints`: everything that it writes to the console as an error or a warning,
  * throws, or asks the network for.
  */
-export async function open(browser, file, { width = 1280, height = 900, ...options } = {}) {
+export async function open(browser, file, { width = 1280, height = 900, webgpu = true, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, acceptDownloads: true, ...options });
   const page = await context.newPage();
+  if (!webgpu) await page.addInitScript(() => delete Navigator.prototype.gpu);
   const complaints = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);

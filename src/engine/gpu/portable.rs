@@ -38,10 +38,8 @@ pub struct Portable {
     pub steps: u32,
     /// The steps at which it is measured.
     pub measured: Vec<u32>,
-    /// Steps of one dispatch at most: some drivers end long loops early.
+    /// Steps of one dispatch at most, which ends at the next measured step at the latest: some drivers end long loops early.
     pub steps_per_dispatch: u32,
-    /// Whether a dispatch must end at every measured step.
-    pub stops_at_measured: bool,
     /// Whether a run rests once it is solved.
     pub stop_when_solved: bool,
 }
@@ -94,9 +92,9 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
         |what: &str| Err(EngineError::Unsupported(format!("kernels for other hosts cannot be made: {what}")));
     let kernel = shader::kernel(program, Target::HARDWARE)?;
     let Kind::Register(dimensions) = kernel.kind else {
+        let why = kernel.reason.split(';').next().unwrap_or_default();
         return unsupported(&format!(
-            "{}; they are made of networks that one invocation holds: try a smaller net.hidden",
-            kernel.reason
+            "they hold a network in registers, and {why}: try a smaller net.hidden"
         ));
     };
     let drawing = program.drawing();
@@ -109,7 +107,7 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
     let decay = runs.iter().any(|run| run.weight_decay as f32 != 0.0);
     let master = runs.first().map_or(0, |run| run.master);
     let measured = measured_steps(program.steps);
-    let (steps_per_dispatch, stops_at_measured) = kernel.steps_per_dispatch(measured.len());
+    let (steps_per_dispatch, _) = kernel.steps_per_dispatch(measured.len());
     let stage = |shader, bindings: Vec<Bound>, networks| Stage {
         shader,
         bindings,
@@ -149,7 +147,6 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
         steps: program.steps,
         measured,
         steps_per_dispatch,
-        stops_at_measured,
         stop_when_solved: program.stop_when_solved,
     })
 }

@@ -138,7 +138,7 @@ class Chart {
       for (const { zero, chosen, x, y, low, high } of points) {
         if (!zero && !this.markers) continue;
         if (zero) group.append(element('line', { x1: x, x2: x, y1: low, y2: high, class: 'bar' }));
-        const r = chosen ? 6 : 4;
+        const r = (chosen ? 6 : 4) + (name === 'solved' ? 1 : 0);
         group.append(
           name === 'broken'
             ? element('circle', { cx: x, cy: y, r })

@@ -15,8 +15,11 @@ const STILL_PICTURE = 1000;
 const measured = plan.activations[0].kernels.measured;
 /** What trains. `device` is null where the browser has no WebGPU. */
 const engine = { device: null, pipelines: new Map(), words: '' };
-/** What is chosen, and what is shown: `shown` is a tally, or what was recorded. */
-const state = { run: null, running: false, shown: null, table: 0 };
+/**
+ * What is trained and what is shown: `shown` is a tally, or what was recorded. A reset begins another `turn`; whoever waited for
+ * the device meanwhile belongs to an earlier one and has nothing to say any more.
+ */
+const state = { turn: 0, run: null, running: false, shown: null, table: 0 };
 const chosen = {
   get entry() {
     return plan.activations[byId('activation').selectedIndex];
@@ -143,6 +146,7 @@ function showButtons() {
 
 /** Gives up what was trained. */
 function reset() {
+  state.turn++;
   state.running = false;
   state.run?.training.destroy();
   state.run = null;
@@ -171,15 +175,15 @@ async function begin() {
 
 /** Trains until it is done, paused or given up. */
 async function train() {
+  if (!state.run || state.run.finished) reset();
+  const { turn } = state;
+  const over = () => state.turn !== turn;
   state.running = true;
   showButtons();
   try {
-    if (!state.run || state.run.finished) {
-      reset();
-      state.running = true;
-      showButtons();
+    if (!state.run) {
       const run = await begin();
-      if (!state.running) {
+      if (over()) {
         run.training.destroy();
         return;
       }
@@ -190,25 +194,26 @@ async function train() {
     const { training, tally } = run;
     say(`Training ${whole.format(training.networks)} networks on ${engine.words} …`);
     let shown = 0;
-    while (state.running && state.run === run && !training.done) {
+    while (state.running && !training.done) {
       const since = performance.now();
       const steps = Math.max(1, Math.floor((DISPATCH_SECONDS * run.rate) / training.networks) || 8);
       const taken = await training.advance(steps);
+      if (over()) return;
       run.rate = (training.networks * taken) / ((performance.now() - since) / 1000);
-      if (state.run !== run) return;
       if (performance.now() - shown > (still.matches ? STILL_PICTURE : PICTURE)) {
         shown = performance.now();
-        tally.add(training.at, await training.read());
-        if (state.run !== run) return;
+        const read = await training.read();
+        if (over()) return;
+        tally.add(training.at, read);
         show();
         showProgress(run.rate);
       }
       await new Promise(requestAnimationFrame);
+      if (over()) return;
     }
-    if (state.run !== run) return;
     if (training.done) {
       const finished = await training.finish();
-      if (state.run !== run) return;
+      if (over()) return;
       tally.add(training.at, finished);
       run.finished = finished;
       state.running = false;
@@ -220,7 +225,7 @@ async function train() {
     showProgress();
     showButtons();
   } catch (error) {
-    fail(error.message);
+    if (!over()) fail(error.message);
   }
 }
 
@@ -297,7 +302,8 @@ try {
   byId('notice').textContent =
     `${error.message}, so no network can be trained here. What you see was recorded when this page was made; choose an ` +
     'activation and a scale to look at it.';
-  for (const id of ['lr', 'seeds']) byId(id).disabled = true;
+  for (const id of ['lr', 'seeds', 'start']) byId(id).parentElement.hidden = true;
+  for (const id of ['progress', 'step']) byId(id).hidden = true;
   say('Nothing can be trained in this browser.');
 }
 reset();

@@ -153,7 +153,10 @@ class Training {
 
   /** How far each run has come, and its symmetry at each measured step so far. */
   async read() {
-    const [states, symmetry] = await this.#download('states', 'symmetry');
+    return this.#found(await this.#download('states', 'symmetry'));
+  }
+
+  #found([states, symmetry]) {
     return { states: words(states, this.layouts.State), symmetry: new Uint32Array(symmetry) };
   }
 
@@ -162,8 +165,8 @@ class Training {
     const { kernels, layouts, networks } = this;
     const last = kernels.measured.length - 1;
     this.#measure(last);
-    const { states, symmetry } = await this.read();
-    const [bytes] = await this.#download('measured');
+    const [bytes, ...others] = await this.#download('measured', 'states', 'symmetry');
+    const { states, symmetry } = this.#found(others);
     const measured = { ...words(bytes, layouts.Measured), ...floats(bytes, layouts.Measured) };
     for (let n = 0; n < networks; n++) {
       const diverged = states.diverge_step(n) !== NONE;
