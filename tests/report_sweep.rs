@@ -96,13 +96,13 @@ fn what_is_missing_is_said_first() {
     let shards: Vec<_> = [1, 3]
         .map(|part| {
             let directory = place.path().join(part.to_string());
-            let shard = Shard::new(part, 3).unwrap();
+            let shard = Shard { index: part, of: 3 };
             shard_into(&directory, &plan, &mut engine(11), all_files(), shard).unwrap();
             directory
         })
         .to_vec();
     let shard = page(&shards[0], None).unwrap();
-    assert!(shard.contains("This is shard 1/3 of the sweep: 26 of 78 runs."), "shard");
+    assert!(shard.contains("This is shard 1&#x2f;3 of the sweep: 26 of 78 runs."), "shard");
     let merged = place.path().join("merged");
     merge(&shards, &merged, Allowed { missing: true, ..Allowed::default() }).unwrap();
     let text = page(&merged, None).unwrap();
@@ -137,7 +137,7 @@ fn a_sweep_that_was_put_down_is_shown_as_far_as_it_came() {
 /// A made-up `cells.csv` with `cells` cells of `runs` runs each, and the runs.
 fn large(directory: &Path, cells: usize, runs: usize) {
     let mut text = String::from(
-        "cell,init.scale,runs,broken,solved,diverged,stuck_plateau,stuck_moving,fraction_escaped,break_step_median,\
+        "cell,init.scale,runs,broken,partial,symmetric,solved,diverged,stuck_plateau,stuck_moving,fraction_escaped,break_step_median,\
          solve_step_median,loss_final_median,loss_test_median,accuracy_mean,accuracy_test_mean,stuck,fraction_solved,\
          fraction_solved_low,fraction_solved_high,fraction_broken,fraction_broken_low,fraction_broken_high\n",
     );
@@ -146,8 +146,10 @@ fn large(directory: &Path, cells: usize, runs: usize) {
          gradient_norm_final,steps\n",
     );
     for cell in 0..cells {
-        text +=
-            &format!("{cell},{},{runs},{runs},0,0,0,0,1,10,,0.25,,,,{runs},0,0,1,1,0,1\n", cell as f64 / 7.0);
+        text += &format!(
+            "{cell},{},{runs},{runs},0,0,0,0,0,0,1,10,,0.25,,,,{runs},0,0,1,1,0,1\n",
+            cell as f64 / 7.0
+        );
         for seed in 0..runs {
             rows += &format!(
                 "{},{cell},{seed},stuck,symmetric,broken,,10,,1,0.25,1e-3,100\n",

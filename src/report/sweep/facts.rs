@@ -238,6 +238,7 @@ fn utc(seconds: u64) -> String {
 
 fn duration(seconds: f64) -> String {
     match seconds {
+        s if s < 1.0 => format!("{s:.3} s"),
         s if s < 120.0 => format!("{s:.1} s"),
         s if s < 7_200.0 => format!("{:.1} min", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),

@@ -8,6 +8,9 @@
   const FIRST = 100;
   // Pixels on the screen within which a mark is pointed at.
   const NEAR = 28;
+  // Pixels of a picture up to which marks cover each other, and how many of those are told apart.
+  const SAME = 4;
+  const MOST = 5;
   document.documentElement.classList.add("scripted");
 
   /** An element with text, never with markup: names come from anywhere. */
@@ -152,6 +155,8 @@
 
   // The marks of the pictures.
 
+  // What keeps the figures of a mark at it while the page moves.
+  let follow = null;
   for (const plot of document.querySelectorAll(".plot")) {
     const marks = data.marks[Number(plot.dataset.figure)];
     if (marks.length === 0) continue;
@@ -166,28 +171,41 @@
     const order = marks.map((_, at) => at).sort((a, b) => marks[a][0] - marks[b][0] || marks[a][1] - marks[b][1]);
 
     const hide = () => {
+      if (current < 0) return;
       current = -1;
+      follow = null;
       spot.hidden = true;
       tip.hidden = true;
       canvas.classList.remove("leads");
     };
 
-    const point = (at) => {
-      current = at;
-      const [x, y, cell, , text] = marks[at];
-      const scale = picture.getBoundingClientRect().width / width;
+    /** Puts ring and figures where the current mark is now. */
+    const place = () => {
+      const [x, y] = marks[current];
+      const box = picture.getBoundingClientRect();
+      const scale = box.width / width;
       spot.style.left = `${x * scale}px`;
       spot.style.top = `${y * scale}px`;
       spot.hidden = false;
-      canvas.classList.toggle("leads", rowOf(cell) !== undefined);
-      if (tip.textContent !== text) tip.textContent = text;
       tip.hidden = false;
-      const box = picture.getBoundingClientRect();
       const [left, top] = [box.left + x * scale, box.top + y * scale];
       const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
       const above = top - tip.offsetHeight - 16;
       tip.style.left = `${Math.max(8, Math.min(left - tip.offsetWidth / 2, room))}px`;
       tip.style.top = `${above > 8 ? above : top + 16}px`;
+    };
+
+    /** Shows a mark; `together` with all that lie on it. */
+    const point = (at, together = false) => {
+      current = at;
+      const [x, y, cell, , own] = marks[at];
+      const here = together ? marks.filter((mark) => Math.hypot(mark[0] - x, mark[1] - y) < SAME).map((mark) => mark[4]) : [own];
+      const more = here.length > MOST ? `\n\nand ${here.length - MOST} more` : "";
+      const text = here.slice(0, MOST).join("\n\n") + more;
+      canvas.classList.toggle("leads", rowOf(cell) !== undefined);
+      if (tip.textContent !== text) tip.textContent = text;
+      place();
+      follow = place;
     };
 
     const nearest = (event) => {
@@ -202,34 +220,37 @@
       return best;
     };
 
+    // A page that moves under a pointer at rest makes these events, too; what was chosen by keyboard stays then.
+    let byKey = false;
     canvas.addEventListener("pointermove", (event) => {
+      if (byKey && event.movementX === 0 && event.movementY === 0) return;
+      byKey = false;
       const at = nearest(event);
       if (at < 0) hide();
-      else if (at !== current) point(at);
+      else if (at !== current) point(at, true);
     });
-    canvas.addEventListener("pointerleave", hide);
+    canvas.addEventListener("pointerleave", () => { if (!byKey) hide(); });
     plot.addEventListener("blur", hide);
-    plot.addEventListener("scroll", hide);
     canvas.addEventListener("click", (event) => {
       const at = nearest(event);
       // On a touch screen the first tap points, the second leads on.
       if (at >= 0 && (event.pointerType !== "touch" || at === current)) reveal(marks[at][2]);
-      else if (at >= 0) point(at);
+      else if (at >= 0) point(at, true);
     });
     plot.addEventListener("keydown", (event) => {
-      const place = order.indexOf(current);
-      const steps = { ArrowRight: place + 1, ArrowDown: place + 1, ArrowLeft: place - 1, ArrowUp: place - 1, Home: 0, End: order.length - 1 };
+      const from = order.indexOf(current);
+      const steps = { ArrowRight: from + 1, ArrowDown: from + 1, ArrowLeft: from - 1, ArrowUp: from - 1, Home: 0, End: order.length - 1 };
       if (event.key in steps && !event.ctrlKey && !event.metaKey && !event.altKey) {
         event.preventDefault();
+        byKey = true;
         const to = Math.max(0, Math.min(order.length - 1, steps[event.key]));
         point(order[to]);
         // A mark of a picture that is wider than the screen.
         const [x] = marks[current];
         const scale = picture.getBoundingClientRect().width / width;
-        const [from, until] = [plot.scrollLeft, plot.scrollLeft + plot.clientWidth];
-        if (x * scale < from + 20 || x * scale > until - 20) {
+        const [left, right] = [plot.scrollLeft, plot.scrollLeft + plot.clientWidth];
+        if (x * scale < left + 20 || x * scale > right - 20) {
           plot.scrollLeft = x * scale - plot.clientWidth / 2;
-          requestAnimationFrame(() => requestAnimationFrame(() => point(order[to])));
         }
       } else if (event.key === "Enter" && current >= 0) {
         event.preventDefault();
@@ -239,5 +260,7 @@
       }
     });
   }
-  addEventListener("scroll", () => { if (tip !== null) tip.hidden = true; }, { passive: true });
+  // Scrolls of the page and of pictures that are wider than it.
+  addEventListener("scroll", () => follow?.(), { passive: true, capture: true });
+  addEventListener("resize", () => follow?.());
 })();
