@@ -8,7 +8,6 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
-#[cfg(feature = "gpu")]
 #[path = "browser/live.rs"]
 mod live;
 #[path = "browser/report.rs"]

@@ -28,8 +28,8 @@ const ACTIVATION: &str = "net.activation";
 /// The scales of a spec that sweeps none.
 const SCALES: &str = "0,log:0.03:10:16";
 
-/// What the page trains: a spec over all its scales (or [`SCALES`]) and every activation there is, its own (or the first one
-/// that it sweeps) first.
+/// What the page trains: a spec over all its scales (or 0 and 16 from 0.03 to 10) and every activation there is, its own
+/// (or the first one that it sweeps) first.
 ///
 /// # Errors
 /// Those of [`spec::load`], and where the spec sweeps something else.

@@ -127,8 +127,11 @@ shared! {
     }
 }
 
-/// Name, fields and size in bytes of every struct above.
-pub fn structs() -> [(&'static str, Vec<(&'static str, usize)>, usize); 7] {
+/// A struct: name, name and offset in bytes of each field, size in bytes.
+pub type Struct = (&'static str, Vec<(&'static str, usize)>, usize);
+
+/// Every struct above.
+pub fn structs() -> [Struct; 7] {
     [
         ("Run", Run::offsets(), size_of::<Run>()),
         ("State", State::offsets(), size_of::<State>()),

@@ -77,9 +77,8 @@ pub struct Buffer {
 
 /// Offsets in bytes of the fields of every struct that host and device share, and under `size` its size, by its name.
 pub fn layouts() -> BTreeMap<&'static str, BTreeMap<&'static str, usize>> {
-    let fields = |(name, fields, size): (_, Vec<(_, usize)>, usize)| {
-        (name, fields.into_iter().chain([("size", size)]).collect())
-    };
+    let fields =
+        |(name, fields, size): layout::Struct| (name, fields.into_iter().chain([("size", size)]).collect());
     layout::structs().into_iter().map(fields).collect()
 }
 
