@@ -1,7 +1,7 @@
 //! Arguments that several subcommands have.
 
-use clap::{Args, ValueHint};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueHint};
 
 use super::{Failure, note};
 use crate::engine::select::{self, Backend};
