@@ -9,7 +9,7 @@ use super::{Cli, DONE, Failure, print_bytes};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  symbreak completions bash > ~/.local/share/bash-completion/completions/symbreak
+  source <(symbreak completions bash)               in ~/.bashrc
   symbreak completions zsh > ~/.zfunc/_symbreak     with ~/.zfunc in fpath
   symbreak completions fish > ~/.config/fish/completions/symbreak.fish
   symbreak completions powershell >> $PROFILE

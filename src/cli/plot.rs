@@ -27,9 +27,9 @@ caption.
 
 Examples:
   symbreak plot results/xor-scale
-  symbreak plot results/xor-scale --kind fraction --y fraction_solved --color net.activation
-  symbreak plot results/omnigrok --kind heatmap --x init.scale --y task.test --color accuracy_test_mean
-  symbreak plot results/kolen-pollack --where train.lr=2 --format png --out pictures")]
+  symbreak plot results/xor-scale --kind fraction --y fraction_solved
+  symbreak plot results/omnigrok --kind heatmap --color accuracy_test_mean
+  symbreak plot results/kolen-pollack --where train.lr=2 --format png")]
 pub struct PlotArgs {
     /// The result directory of a sweep
     #[arg(value_name = "DIR")]

@@ -76,6 +76,10 @@ impl FromArgMatches for SlurmArgs {
 
 /// Arguments of `symbreak slurm status`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  symbreak slurm status results/mine-slurm
+  symbreak slurm status results/mine-slurm --json")]
 pub struct StatusArgs {
     /// The directory that was submitted
     #[arg(value_name = "DIR")]
