@@ -58,11 +58,6 @@ impl Interrupt {
         &self.flag
     }
 
-    /// Whether a signal has come.
-    pub fn came(&self) -> bool {
-        self.signal.load(Ordering::Relaxed) != 0
-    }
-
     /// The exit status: 130 after Ctrl-C, 143 after SIGTERM.
     pub fn status(&self) -> u8 {
         match self.signal.load(Ordering::Relaxed) {

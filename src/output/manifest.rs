@@ -99,7 +99,7 @@ impl Stint {
 
     fn is_by(&self, other: &Stint) -> bool {
         let engine = Description { threads: other.engine.threads, ..self.engine.clone() };
-        (engine, &self.git_hash) == (other.engine.clone(), &other.git_hash)
+        engine == other.engine && self.git_hash == other.git_hash
     }
 }
 

@@ -161,17 +161,18 @@ impl<'p> Results<'p> {
         // Written by a process that was killed before it could say so; it is written again.
         remove(directory, &[parquet::FILE, parquet::NEW])?;
         let start = manifest.range().start;
-        // What the journal tells of, whether the files hold it or not.
-        let told = journal::reached(directory, &manifest).unwrap_or(start);
-        let told = told.max(start + manifest.counts.runs_finished);
+        // As it was put down.
+        let counted = start + manifest.counts.runs_finished;
         let history = journal::read(directory, &names(&manifest), &manifest)?;
         let next = history.as_ref().map_or(start, |history| history.next);
         let damage = match &history {
             // Lines of the journal may be gone as if there had never been any.
-            Ok(history) => history.damage.or((next < told).then_some((journal::FILE, journal::CHANGED))),
+            Ok(history) => history.damage.or((next < counted).then_some((journal::FILE, journal::CHANGED))),
             Err(missing) => Some((*missing, "is missing")),
         };
         let lost = damage.map(|(name, problem)| {
+            // What the journal tells of, whether the files hold it or not.
+            let told = journal::reached(directory, &manifest).map_or(counted, |told| told.max(counted));
             let again = match told.saturating_sub(next) {
                 0 => "what it held is trained again".to_string(),
                 1 => format!("run {next} is trained again"),

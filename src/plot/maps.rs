@@ -9,7 +9,7 @@ use super::fraction::short;
 use super::kind::Kind;
 use super::palette::{NOTHING, converged, diverged, sequential};
 use super::roles::{Roles, by_interest, said, slots};
-use super::sheet::{Axis, Cells, ColorBar, Datum, Entry, Layer, Panel, Sheet, Symbol};
+use super::sheet::{Axis, Cells, ColorBar, Datum, Entry, Layer, Panel, Sheet, Symbol, in_rows};
 use super::sweep::{Row, Sweep};
 use super::words::{capitalized, counted, grouped, label, meaning};
 use super::{PlotError, Request};
@@ -188,20 +188,9 @@ impl Map {
         }
         caption.extend(self.roles.in_words(sweep));
         caption.extend(sweep.settings_in_words());
-        let each_row = match panels.len() {
-            1 => 1,
-            2 | 4 => 2,
-            _ => 3,
-        };
-        let panel_height = if each_row == 1 { 430.0 } else { 240.0 };
         let count = panels.len();
-        let mut rows: Vec<Vec<Panel>> = Vec::new();
-        for panel in panels {
-            match rows.last_mut() {
-                Some(row) if row.len() < each_row => row.push(panel),
-                _ => rows.push(vec![panel]),
-            }
-        }
+        let panel_height = if count == 1 { 430.0 } else { 240.0 };
+        let rows = in_rows(panels);
         let alt = format!(
             "{title}. {} of {} by {} cells. {}",
             counted(count as u64, "map"),

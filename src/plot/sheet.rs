@@ -139,6 +139,23 @@ pub enum Layer {
     Contours(Vec<Vec<(f64, f64)>>),
 }
 
+/// Panels in rows of up to three; the last row may have fewer than the others.
+pub fn in_rows(panels: Vec<Panel>) -> Vec<Vec<Panel>> {
+    let each_row = match panels.len() {
+        1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    };
+    let mut rows: Vec<Vec<Panel>> = Vec::new();
+    for panel in panels {
+        match rows.last_mut() {
+            Some(row) if row.len() < each_row => row.push(panel),
+            _ => rows.push(vec![panel]),
+        }
+    }
+    rows
+}
+
 /// How the intervals of a series look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intervals {

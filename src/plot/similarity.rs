@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::maps::shade;
 use super::palette::sequential;
 use super::roles::{by_interest, said, spread};
-use super::sheet::{Axis, Cells, ColorBar, Datum, Layer, Panel, Sheet};
+use super::sheet::{Axis, Cells, ColorBar, Datum, Layer, Panel, Sheet, in_rows};
 use super::sweep::{Row, Sweep};
 use super::words::counted;
 use super::{PlotError, Request};
@@ -77,11 +77,6 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         return Err(kind.unsuited("no saved run of these cells has a hidden layer of two or more units"));
     }
     panels.truncate(MOST_RUNS);
-    let each_row = match panels.len() {
-        1 => 1,
-        2 | 4 => 2,
-        _ => 3,
-    };
     let title = format!("{}: how alike hidden units are at the end", sweep.name);
     let mut caption = vec![
         format!("{}, one of each cell shown: seed {}.", counted(shown, "run"), sweep.seed.unwrap_or(0)),
@@ -95,13 +90,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     caption.push("Choose runs with --where seed=N or a key.".into());
     caption.extend(sweep.settings_in_words());
     let count = panels.len();
-    let mut rows: Vec<Vec<Panel>> = Vec::new();
-    for panel in panels {
-        match rows.last_mut() {
-            Some(row) if row.len() < each_row => row.push(panel),
-            _ => rows.push(vec![panel]),
-        }
-    }
+    let rows = in_rows(panels);
     Ok(vec![Sheet {
         name: kind.word().into(),
         alt: format!("{title}. {} of units by units.", counted(count as u64, "map")),
@@ -115,14 +104,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             ends: Default::default(),
             colors: sequential,
         }],
-        rows,
-        panel_height: if each_row == 1 {
-            430.0
-        } else if each_row == 2 {
-            250.0
-        } else {
-            160.0
+        panel_height: match rows.first().map_or(0, Vec::len) {
+            1 => 430.0,
+            2 => 250.0,
+            _ => 160.0,
         },
+        rows,
     }])
 }
 
