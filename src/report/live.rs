@@ -10,7 +10,7 @@ use crate::engine::gpu::{Portable, layouts, portable};
 use crate::engine::{Batch, Criterion, Engine, EngineError, Run, Start, Watch};
 use crate::net::{Activation, Base};
 use crate::output::curves::CurveTally;
-use crate::spec::{self, Overrides, Plan, SpecError, Warning};
+use crate::spec::{self, Cell, Overrides, Plan, SpecError, Value, Warning};
 
 const TEMPLATE: &str = include_str!("live/page.html");
 const STYLE: &str = include_str!("live/style.css");
@@ -35,19 +35,20 @@ const SCALES: &str = "0,log:0.03:10:16";
 /// Those of [`spec::load`], and where the spec sweeps something else.
 pub fn plan(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>), SpecError> {
     let (own, warnings) = spec::load(source, overrides)?;
-    if let Some(key) = own.swept.iter().find(|key| ![SCALE, ACTIVATION].contains(&key.as_str())) {
-        let first = &own.cells[0].values[own.swept.iter().position(|swept| swept == key).unwrap_or(0)];
+    let swept = own.grid.swept();
+    if let Some(place) = swept.iter().position(|key| ![SCALE, ACTIVATION].contains(&key.as_str())) {
+        let (key, first) = (&swept[place], &own.grid.range(place)[0]);
         return Err(SpecError::new(format!(
             "{source} sweeps {key}, for which the live page has no axis: it sweeps {SCALE} and {ACTIVATION}; \
              fix it, for instance with --set {key}={first}"
         )));
     }
-    let first = own.programs[own.cells[0].program].shape.activation;
+    let first = own.programs[own.program(0)].shape.activation;
     let others = Activation::ALL.iter().copied().filter(|&activation| activation != first);
     let menu: Vec<&str> = std::iter::once(first).chain(others).map(Activation::word).collect();
     let mut overrides = overrides.clone();
     overrides.sweep.push(format!("{ACTIVATION}={}", menu.join(",")));
-    if !own.swept.iter().any(|key| key == SCALE) {
+    if !swept.iter().any(|key| key == SCALE) {
         overrides.sweep.push(format!("{SCALE}={SCALES}"));
     }
     spec::load(source, &overrides).map(|(plan, _)| (plan, warnings))
@@ -110,24 +111,19 @@ struct Recorded {
 /// # Errors
 /// Of the engine, and [`EngineError::Unsupported`] where the networks are not of a kind that the page can train.
 pub fn page(plan: &Plan, engine: &mut dyn Engine, watch: &Watch<'_>) -> Result<String, EngineError> {
-    let place = |key| plan.swept.iter().position(|swept| swept == key);
-    let value = |cell: usize, key| place(key).map(|place| &plan.cells[cell].values[place]);
+    let scale = plan.grid.swept().iter().position(|key| key == SCALE);
+    let all: Vec<Cell> = (0..plan.grid.cells() as usize).map(|number| plan.cell(number)).collect();
     let mut activations = Vec::new();
-    let mut scales = Vec::new();
     // What cannot be had is known before anything is trained.
     let kernels = plan.programs.iter().enumerate().map(|(index, program)| {
-        let cells: Vec<usize> =
-            (0..plan.cells.len()).filter(|&cell| plan.cells[cell].program == index).collect();
-        let runs: Vec<Run> = cells.iter().map(|&cell| plan.cells[cell].run(0)).collect();
+        let cells: Vec<&Cell> = all.iter().filter(|cell| cell.program == index).collect();
+        let runs: Vec<Run> = cells.iter().map(|cell| cell.run(0)).collect();
         portable(program, &runs).map(|kernels| (cells, kernels))
     });
     let kernels: Vec<_> = kernels.collect::<Result<_, _>>()?;
     for ((cells, kernels), program) in kernels.into_iter().zip(&plan.programs) {
-        scales = cells.iter().filter_map(|&cell| value(cell, SCALE)?.as_number()).collect();
-        let runs: Vec<Run> = cells
-            .iter()
-            .flat_map(|&cell| (0..plan.seeds).map(move |seed| plan.cells[cell].run(seed)))
-            .collect();
+        let runs: Vec<Run> =
+            cells.iter().flat_map(|cell| (0..plan.seeds).map(|seed| cell.run(seed))).collect();
         let batch = Batch { program, runs: &runs, start: Start::Drawn, keep_parameters: false };
         let trained = engine.train(&batch, watch)?;
         let recorded = trained.runs.chunks(plan.seeds as usize).map(|results| {
@@ -144,7 +140,7 @@ pub fn page(plan: &Plan, engine: &mut dyn Engine, watch: &Watch<'_>) -> Result<S
         let recorded = recorded.collect();
         activations.push(Entry { activation: program.shape.activation.word(), kernels, recorded });
     }
-    let (program, settings, on) = (&plan.programs[0], &plan.cells[0].settings, engine.description());
+    let (program, settings, on) = (&plan.programs[0], all[0].settings, engine.description());
     let resolved =
         |table: &str, key: &str| plan.resolved[table][key].as_str().unwrap_or_default().to_string();
     let widths: Vec<String> = std::iter::once(program.shape.inputs)
@@ -175,7 +171,7 @@ pub fn page(plan: &Plan, engine: &mut dyn Engine, watch: &Watch<'_>) -> Result<S
         },
         symmetry_tolerance: settings.symmetry_tolerance,
         seed: plan.master,
-        scales,
+        scales: scale.iter().flat_map(|&place| plan.grid.range(place)).filter_map(Value::as_number).collect(),
         layouts: layouts(),
         activations,
         recorded: Recorded { seeds: plan.seeds, backend: on.backend, adapter: on.adapter },
