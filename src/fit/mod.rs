@@ -3,6 +3,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`gather`] | the records of a sweep from the rows of its runs |
 //! | [`survival`] | Kaplan & Meier's estimate, its median and interval |
 //! | [`regression`] | times against scale by maximum likelihood, censored runs included; which law fits |
 //! | [`half`] | the scale at which half of the runs do something |
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub mod gather;
 pub mod half;
 mod newton;
 pub mod regression;

@@ -5,7 +5,7 @@ use super::kind::Kind;
 use super::roles::{Line, Roles, across, axis, said, value};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
-use super::words::{capitalized, label, meaning};
+use super::words::{capitalized, counted, is_share, label, meaning, reading, value_of};
 use super::{PlotError, Request};
 
 /// Height of a panel.
@@ -131,8 +131,8 @@ fn with_interval(sweep: &Sweep, column: &str) -> Result<[Vec<f64>; 3], PlotError
 }
 
 fn y_axis(column: &str, values: &[f64]) -> Axis {
-    let share = column.starts_with("fraction_") || column.starts_with("accuracy_");
-    let scale = if share { share_scale() } else { Scale::of(values.iter().copied(), is_log(values)) };
+    let scale =
+        if is_share(column) { share_scale() } else { Scale::of(values.iter().copied(), is_log(values)) };
     Axis { scale, label: capitalized(&label(column)) }
 }
 
@@ -148,9 +148,12 @@ fn series(sweep: &Sweep, x: usize, line: &Line, column: &str, [low, middle, high
         let ends = (low[*at], high[*at]);
         let interval = (ends.0.is_finite() && ends.1.is_finite()).then_some(ends);
         let of = if line.label.is_empty() { String::new() } else { format!(", {}", line.label) };
-        let between = interval.map_or_else(String::new, |(low, high)| format!(" [{low:.3}, {high:.3}]"));
-        let text =
-            format!("{}{of}: {column} {}{between}, {} runs", said(key, row.values[x]), short(y), row.runs);
+        let text = format!(
+            "{}{of}: {}, {}",
+            said(key, row.values[x]),
+            reading(column, y, interval),
+            counted(row.runs, "run")
+        );
         Datum { x: value(key, row.values[x]), y, interval, cell: Some(row.cell), text, ..Datum::default() }
     };
     let mut points: Vec<Datum> = line.rows.iter().map(datum).collect();
@@ -176,12 +179,13 @@ fn ends(sweep: &Sweep, x: usize, columns: &[String]) -> Result<String, PlotError
             sum / count
         };
         let last = key.names.len() - 1;
+        let (first, at_last) = (&key.names[0], &key.names[last]);
+        let means = [mean(0), mean(last)].map(|mean| value_of(column, mean));
         text += &format!(
-            " {column}: on average {} at {} and {} at {}.",
-            short(mean(0)),
-            key.names[0],
-            short(mean(last)),
-            key.names[last]
+            " {}: on average {} at {first} and {} at {at_last}.",
+            capitalized(&meaning(column).unwrap_or_else(|| column.clone())),
+            means[0],
+            means[1]
         );
     }
     Ok(text)

@@ -3,13 +3,13 @@
 use contour::ContourBuilder;
 
 use super::axis::{Scale, number};
-use super::fraction::{meaning_of_columns, measures, short};
+use super::fraction::{meaning_of_columns, measures};
 use super::kind::Kind;
 use super::maps::{Described, Map, color_scale, shade};
 use super::palette::{NOTHING, sequential};
 use super::sheet::{ColorBar, Entry, Layer, Sheet, Symbol};
 use super::sweep::Sweep;
-use super::words::{capitalized, label, meaning};
+use super::words::{capitalized, counted, is_share, label, meaning, reading, value_of};
 use super::{PlotError, Request};
 
 /// Contours of more cells are no help to the eye.
@@ -40,11 +40,12 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
             kind.unsuited(format!("no cell has a value of {column}; choose another column with --color"))
         );
     }
-    let share = column.starts_with("fraction_") || column.starts_with("accuracy_");
+    let share = is_share(column);
     let scale = if share { Scale::Linear { low: 0.0, high: 1.0 } } else { color_scale(&values) };
     let levels = levels(&scale, share, &values);
     let color = |at: usize| scale.position(values[at]).map(|place| sequential(shade(place)));
-    let text = |at: usize| format!("{column} {}, {} runs", short(values[at]), sweep.rows[at].runs);
+    let text =
+        |at: usize| format!("{}, {}", reading(column, values[at], None), counted(sweep.rows[at].runs, "run"));
     let columns = map.columns();
     let mut drawn = Vec::new();
     let mut panels = Vec::new();
@@ -84,7 +85,7 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
             name: format!("{}-{column}", kind.word()),
             title: meaning(column).unwrap_or_else(|| column.to_string()),
             caption,
-            alt: format!("{column} from {} to {}.", short(low), short(high)),
+            alt: format!("From {} to {}.", value_of(column, low), value_of(column, high)),
             legend: if missing { vec![legend] } else { Vec::new() },
             bars: vec![ColorBar {
                 label: capitalized(&label(column)),

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::axis::{Scale, number};
-use super::fraction::{legend, short};
+use super::fraction::legend;
 use super::kind::Kind;
 use super::roles::{Line, Roles, across, axis, said, value};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
-use super::words::{capitalized, label, meaning};
+use super::words::{SURE, capitalized, label, meaning};
 use super::{PlotError, Request};
 use crate::fit::{Time, survival};
 use crate::measure::Symmetry;
@@ -170,11 +170,11 @@ fn points(sweep: &Sweep, x: usize, line: &Line, times: &HashMap<u64, Times>, eve
         let of = if line.label.is_empty() { String::new() } else { format!(", {}", line.label) };
         let median = found.median.map_or_else(|| format!("over {}", number(last)), number);
         let text = format!(
-            "{}{of}: median time to {} {median} [{}, {}], {} of {} runs got there",
+            "{}{of}: median step to {}: {median} ({SURE}: {} to {}), {} of {} runs got there",
             said(key, row.values[x]),
             EVENTS[event].0,
-            found.low.map_or("none".into(), short),
-            found.high.map_or("none".into(), short),
+            found.low.map_or("?".into(), number),
+            found.high.map_or("?".into(), number),
             found.events,
             found.runs
         );

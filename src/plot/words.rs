@@ -1,5 +1,7 @@
 //! What keys and columns mean: the one table of words that axes and legends are labelled with.
 
+use super::axis::number;
+
 /// Keys of the spec, as people would call them.
 const KEYS: &[(&str, &str)] = &[
     ("task.dataset", "task"),
@@ -129,6 +131,59 @@ pub fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// `43.2 %`; only what is exactly so is `0 %` or `100 %`. Its space does not break.
+pub fn percent(share: f64) -> String {
+    let p = 100.0 * share;
+    let text = match p {
+        _ if p.is_nan() => return "no share".into(),
+        0.0 => "0".into(),
+        100.0 => "100".into(),
+        _ if p < 0.001 => "0.001".into(),
+        _ if p > 99.999 => "99.999".into(),
+        _ if !(0.01..=99.99).contains(&p) => format!("{p:.3}"),
+        _ if !(0.1..=99.9).contains(&p) => format!("{p:.2}"),
+        _ => format!("{p:.1}"),
+    };
+    format!("{text}\u{a0}%")
+}
+
+/// `95 %`, which does not break.
+pub const SURE: &str = "95\u{a0}%";
+
+/// A percentage without its sign.
+pub fn bare_percent(share: f64) -> String {
+    percent(share).trim_end_matches("\u{a0}%").to_string()
+}
+
+/// `(95 %: 10.4 to 14.5 %)` of the ends of an interval, which are shares
+pub fn surely(low: f64, high: f64) -> String {
+    format!("({SURE}: {} to {})", bare_percent(low), percent(high))
+}
+
+/// Whether a column's values are shares.
+pub fn is_share(column: &str) -> bool {
+    column.starts_with("fraction_") || column.starts_with("accuracy_")
+}
+
+/// `43.2 %` of a share, else the number; `none` of what is not one
+pub fn value_of(column: &str, value: f64) -> String {
+    match value {
+        missing if !missing.is_finite() => "none".into(),
+        share if is_share(column) => percent(share),
+        other => number(other),
+    }
+}
+
+/// `share that solves the task: 43.2 % (95 %: 40.2 to 46.3 %)` of a column of shares, its value and the ends of its interval
+pub fn reading(column: &str, value: f64, interval: Option<(f64, f64)>) -> String {
+    let name = meaning(column).unwrap_or_else(|| column.to_string());
+    let between = match interval {
+        Some((low, high)) if is_share(column) => format!(" {}", surely(low, high)),
+        _ => String::new(),
+    };
+    format!("{name}: {}{between}", value_of(column, value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +204,30 @@ mod tests {
         assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((counted(1, "run"), counted(2000, "run")), ("1 run".into(), "2,000 runs".into()));
         assert_eq!(capitalized("élan"), "Élan");
+    }
+
+    #[test]
+    fn only_what_is_certain_is_0_or_100_percent() {
+        let shares = [0.0, 1e-9, 5e-5, 0.004, 0.123_45, 0.999, 0.999_95, 1.0 - 1e-9, 1.0, f64::NAN];
+        let texts = shares.map(|share| percent(share).replace('\u{a0}', " "));
+        assert_eq!(
+            texts,
+            [
+                "0 %", "0.001 %", "0.005 %", "0.4 %", "12.3 %", "99.9 %", "99.995 %", "99.999 %", "100 %",
+                "no share"
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_are_read_out() {
+        let said = |column, value, interval| reading(column, value, interval).replace('\u{a0}', " ");
+        assert_eq!(
+            said("fraction_solved", 0.0, Some((0.0, 0.138))),
+            "share that solves the task: 0 % (95 %: 0 to 13.8 %)"
+        );
+        assert_eq!(said("loss_final_median", 0.25, None), "median final loss: 0.25");
+        assert_eq!(said("loss_final_median", f64::NAN, None), "median final loss: none");
+        assert_eq!(said("mine", 3.0, None), "mine: 3");
     }
 }

@@ -40,6 +40,8 @@ async function train(page, name) {
 /** The rows of the table under the charts. */
 async function table(page) {
   if (!(await page.evaluate(() => document.getElementById('table').open))) await page.click('#table summary');
+  // A table that was just opened is filled a moment later.
+  await page.waitForSelector('#rows tr');
   return page.locator('#rows tr').evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
 }
 

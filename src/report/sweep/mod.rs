@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`counts`] | how often what happened, cell by cell and run by run |
 //! | [`words`] | the conclusion in words |
+//! | [`times`] | of it, how long it takes |
 //! | [`table`] | cells and runs, as far as a page should carry them |
 //! | [`facts`] | what was run, what was checked, how to repeat it |
 //!
@@ -23,13 +24,14 @@ use serde_json::{Value as Json, json};
 use crate::plot::draw::WIDTH;
 use crate::plot::png::png;
 use crate::plot::sweep::Sweep;
-use crate::plot::words::grouped;
+use crate::plot::words::{grouped, percent};
 use crate::plot::{self, Figure, PlotError, Request};
 use crate::spec::presets;
 
 pub mod counts;
 pub mod facts;
 pub mod table;
+pub mod times;
 pub mod words;
 
 use counts::{Counted, Happened, Trials};
@@ -97,6 +99,8 @@ pub fn page(directory: &Path, title: Option<&str>) -> Result<String, PlotError> 
     let table = Table::of(&sweep, &counted_cells)?;
     let (runs, runs_left_out) = table::runs_of(&sweep, &table)?;
     let marks: Vec<Json> = figures.iter().map(marks).collect();
+    let mut findings = words::findings(&sweep, &counted_cells, trials.as_ref());
+    findings.extend(times::findings(&sweep, trials.as_ref())?);
     let manifest = sweep.manifest.as_ref();
     let data = json!({
         "runs": runs,
@@ -112,7 +116,7 @@ pub fn page(directory: &Path, title: Option<&str>) -> Result<String, PlotError> 
         notices: facts::notices(manifest),
         lead: words::lead(&counted_cells),
         totals: totals(&counted_cells),
-        findings: words::findings(&sweep, &counted_cells, trials.as_ref()),
+        findings,
         caveats: caveats(&sweep, &counted_cells, trials.as_ref()),
         pictures: figures.into_iter().map(picture).collect::<Result<Vec<_>, _>>()?,
         table,
@@ -192,7 +196,7 @@ fn were(count: u64) -> String {
 
 fn totals(counted_cells: &Counted) -> Vec<(String, &'static str)> {
     let total = |what| counted_cells.total(what);
-    let share = |what| words::percent(total(what).value());
+    let share = |what| percent(total(what).value());
     let mut totals = vec![
         (grouped(total(Happened::Broken).of), "runs"),
         (grouped(counted_cells.cells.len() as u64), "cells"),

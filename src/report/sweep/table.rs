@@ -6,12 +6,11 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::counts::{Counted, Happened};
-use super::words::percent;
 use crate::output::{parquet, recorded, runs};
 use crate::plot::PlotError;
 use crate::plot::axis::number;
 use crate::plot::sweep::Sweep;
-use crate::plot::words::{counted, grouped, meaning};
+use crate::plot::words::{counted, grouped, meaning, percent};
 
 /// Cells that a page has a row for.
 pub const MOST_CELLS: usize = 2_000;

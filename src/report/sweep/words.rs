@@ -8,9 +8,11 @@ use super::counts::{Counted, Happened, Share, Trials};
 use crate::fit::half::{self, Half};
 use crate::measure::statistics::wilson;
 use crate::plot::axis::number;
-use crate::plot::roles::by_interest;
+use crate::plot::roles::{by_interest, spread};
 use crate::plot::sweep::Sweep;
-use crate::plot::words::{capitalized, counted, grouped, label, meaning};
+use crate::plot::words::{
+    SURE, bare_percent, capitalized, counted, grouped, label, meaning, percent, surely,
+};
 
 /// What is concluded of one thing that may happen to runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +33,7 @@ pub struct Line {
 }
 
 /// Combinations of which something is said; the table tells of the rest.
-const LINES: usize = 7;
+pub const LINES: usize = 7;
 /// Of so many cells with hardly a run each it is the picture that tells, not a sentence for each line of cells.
 const MAP: usize = 100;
 /// Values of a key without order that are all named.
@@ -154,18 +156,14 @@ fn lines(
     }
     groups.sort();
     let left_out = groups.len().saturating_sub(LINES);
-    let shown = groups.len().min(LINES);
-    let spread = |n: usize| if shown > 1 { n * (groups.len() - 1) / (shown - 1) } else { 0 };
-    let mut lines: Vec<Line> = (0..shown)
+    let mut lines: Vec<Line> = spread(groups.len(), LINES)
+        .into_iter()
         .map(|n| {
-            let (values, rows) = &groups[spread(n)];
-            let of: Vec<String> = others
-                .iter()
-                .zip(values)
-                .map(|(key, value)| {
-                    format!("{} {}", short(&sweep.keys[*key].name), sweep.keys[*key].names[*value])
-                })
-                .collect();
+            let (values, rows) = &groups[n];
+            let of = combination(others.iter().zip(values).map(|(key, value)| {
+                let key = &sweep.keys[*key];
+                (key.name.as_str(), key.names[*value].clone())
+            }));
             let mut rows = rows.clone();
             rows.sort_by_key(|at| sweep.rows[*at].values[across]);
             let key = &sweep.keys[across];
@@ -182,7 +180,7 @@ fn lines(
                 },
                 rows,
             };
-            Line { of: capitalized(&of.join(", ")), text: along.text(trials) }
+            Line { of, text: along.text(trials) }
         })
         .collect();
     if left_out > 0 {
@@ -194,7 +192,14 @@ fn lines(
     lines
 }
 
-fn further(n: u64) -> String {
+/// `Activation logistic, learning rate 0.5` of keys and values
+pub fn combination<'a>(values: impl Iterator<Item = (&'a str, String)>) -> String {
+    let each: Vec<String> = values.map(|(key, value)| format!("{} {value}", short(key))).collect();
+    capitalized(&each.join(", "))
+}
+
+/// `2 further combinations are`
+pub fn further(n: u64) -> String {
     if n == 1 {
         "One further combination is".into()
     } else {
@@ -203,7 +208,7 @@ fn further(n: u64) -> String {
 }
 
 /// A key without its table where nobody said what it means.
-fn short(name: &str) -> String {
+pub fn short(name: &str) -> String {
     meaning(name).unwrap_or_else(|| name.to_string())
 }
 
@@ -425,50 +430,26 @@ impl Along<'_> {
 }
 
 /// To three digits.
-fn rough(x: f64) -> String {
+pub fn rough(x: f64) -> String {
     number(format!("{x:.2e}").parse().unwrap_or(x))
 }
-
-/// `43.2 %`; only what is exactly so is `0 %` or `100 %`. Its space does not break.
-pub fn percent(share: f64) -> String {
-    let p = 100.0 * share;
-    let text = match p {
-        _ if p.is_nan() => return "no share".into(),
-        0.0 => "0".into(),
-        100.0 => "100".into(),
-        _ if p < 0.001 => "0.001".into(),
-        _ if p > 99.999 => "99.999".into(),
-        _ if !(0.01..=99.99).contains(&p) => format!("{p:.3}"),
-        _ if !(0.1..=99.9).contains(&p) => format!("{p:.2}"),
-        _ => format!("{p:.1}"),
-    };
-    format!("{text}\u{a0}%")
-}
-
-/// `95 %`, which does not break.
-const SURE: &str = "95\u{a0}%";
 
 impl Share {
     /// `(95 %: 10.4 to 14.5 %)`
     pub fn interval(self) -> String {
         let (low, high) = self.ends();
-        format!("({SURE}: {} to {})", number_of(low), percent(high))
+        surely(low, high)
     }
 
     /// `10.4–14.5`
     pub fn ends_in_percent(self) -> String {
         let (low, high) = self.ends();
-        format!("{}–{}", number_of(low), number_of(high))
+        format!("{}–{}", bare_percent(low), bare_percent(high))
     }
 
     fn ends(self) -> (f64, f64) {
         wilson(self.count, self.of).unwrap_or((0.0, 1.0))
     }
-}
-
-/// A percentage without its sign.
-fn number_of(share: f64) -> String {
-    percent(share).trim_end_matches("\u{a0}%").to_string()
 }
 
 #[cfg(test)]
@@ -641,18 +622,5 @@ mod tests {
              combination of these."
         );
         assert_eq!(found, 3, "diverging is a finding of its own");
-    }
-
-    #[test]
-    fn only_what_is_certain_is_0_or_100_percent() {
-        let shares = [0.0, 1e-9, 5e-5, 0.004, 0.123_45, 0.999, 0.999_95, 1.0 - 1e-9, 1.0, f64::NAN];
-        let texts = shares.map(|share| percent(share).replace('\u{a0}', " "));
-        assert_eq!(
-            texts,
-            [
-                "0 %", "0.001 %", "0.005 %", "0.4 %", "12.3 %", "99.9 %", "99.995 %", "99.999 %", "100 %",
-                "no share"
-            ]
-        );
     }
 }
