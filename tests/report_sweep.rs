@@ -79,9 +79,15 @@ fn a_finished_sweep_is_shown_with_what_was_run_and_stays_what_it_was() {
         spec.replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&").replace("&#x2f;", "/");
     let (plan, _) = symbreak::spec::parse(&spec, "spec.toml", &Default::default()).unwrap();
     assert_eq!(plan.hash(), manifest["plan_hash"].as_str().unwrap());
-    // A sweep that is finished is still finished with a page beside it, and --force leaves the page alone.
-    symbreak(&run).assert().success();
-    symbreak(&[&run[..], &["--force"]].concat()).assert().success();
+    // A sweep that is finished is still finished with a page beside it, and --force leaves the page alone, but
+    // says that it is of other results.
+    let told = |words: &[&str]| {
+        let run = symbreak(words).assert().success();
+        String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+    };
+    assert_eq!(told(&run), "");
+    let warning = told(&[&run[..], &["--force"]].concat());
+    assert!(warning.contains("still of the earlier results") && warning.contains("report.html"), "{warning}");
     assert!(path.exists());
     let other = place.path().join("new/other.html");
     let arguments = ["report", out, "--out", other.to_str().unwrap(), "--title", "Mine & <yours>"];

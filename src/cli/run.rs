@@ -7,7 +7,7 @@ use clap::Args;
 use super::args::{EngineArgs, FaultArgs, OutputArgs, SpecArgs};
 use super::interrupt::Interrupt;
 use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, VERIFICATION_FAILED};
-use super::{dry_run, note, print, print_json, progress};
+use super::{dry_run, note, plot, print, print_json, progress, report};
 use crate::engine::reference::ReferenceEngine;
 use crate::engine::select;
 use crate::engine::{Engine, EngineError, Watch};
@@ -156,9 +156,23 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     match train(args, &plan, first, second, results, &place, &interrupt)? {
         Some(manifest) => {
             publish(&place, &out, &manifest)?;
+            warn_of_older_pictures(args, &out);
             show(args, &manifest, &plan, &out)
         }
         None => Ok(interrupt.status()),
+    }
+}
+
+/// After `--force`, what `plot` and `report` made of the earlier results is still there: it is the user's, but it misleads.
+fn warn_of_older_pictures(args: &RunArgs, out: &Path) {
+    let made = [plot::PLACE, report::FILE].map(|name| out.join(name));
+    let there: Vec<String> =
+        made.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    if args.force && !there.is_empty() {
+        note(&format!(
+            "warning: still of the earlier results: {}; make them anew with symbreak plot and symbreak report",
+            there.join(", ")
+        ));
     }
 }
 

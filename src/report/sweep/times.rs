@@ -233,7 +233,7 @@ mod tests {
         assert!(power.ends_with("a + b·ln(1/scale), 1/scale fits best."), "{power}");
         let logarithm = said(fitted(|scale| 100.0 + 200.0 * (1.0 / scale).ln(), 1e9));
         assert!(logarithm.contains(
-            "grows with the logarithm of 1/scale, which fits better than any power: a tenth of the scale takes 46"
+            "grows with the logarithm of 1/scale, which fits better than any power: a tenth of the scale takes 458 steps more."
         ), "{logarithm}");
     }
 
