@@ -343,7 +343,7 @@ fn censored_runs_count() {
             .marks
             .into_iter()
             .map(|mark| mark.text)
-            .filter(|text| text.contains("time to solve"))
+            .filter(|text| text.contains("step to solve"))
             .collect();
         (texts.iter().filter(|text| text.contains(steps)).count(), figure.caption)
     };
@@ -361,7 +361,7 @@ fn censored_runs_count() {
     });
     fs::write(directory.join("runs.csv"), solved.collect::<String>()).unwrap();
     assert_eq!(of_times("over 300").0, 0);
-    assert_eq!(of_times("median time to solve 9 ").0, 6);
+    assert_eq!(of_times("median step to solve: 9 ").0, 6);
 }
 
 /// A map of many cells stays small, and says which of its values it draws.

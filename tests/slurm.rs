@@ -40,6 +40,7 @@ seeds = 100
 
 /// One of the long cells, and a short one: two shards.
 const LONG: &str = r#"
+name = "long"
 [task]
 dataset = "parity"
 bits = 6
@@ -53,6 +54,7 @@ seeds = 96
 
 /// Cells that take no time.
 const SHORT: &str = r#"
+name = "short"
 [task]
 dataset = "parity"
 bits = 4

@@ -20,10 +20,11 @@ what, what was verified, and how to cite and to repeat it. Made from the files o
 a shorter page.
 
 Examples:
-  symbreak report results/xor-scale                      a page on a finished sweep, in its directory
-  symbreak report --live                                 a page on xor-scale that trains in the browser
-  symbreak report --live mine.toml --out page.html       on a spec of your own
-  symbreak report --live xor-scale --set train.lr=1      with other settings
+  symbreak report results/xor-scale                  of a finished sweep
+  symbreak report --live                             trains in the browser
+  symbreak report --live mine.toml --out page.html   a spec of your own
+  symbreak report --live xor-scale --set train.lr=1  other settings
+
 The live page is one HTML file that needs no network. It holds the shaders of the gpu engine for every activation; a browser \
 with WebGPU trains with them, any other shows results recorded by the cpu engine as the page was made.")]
 pub struct ReportArgs {

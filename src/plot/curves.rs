@@ -8,7 +8,7 @@ use super::kind::Kind;
 use super::roles::Roles;
 use super::sheet::{Axis, Datum, Intervals, Layer, Panel, Sheet};
 use super::sweep::{Sweep, each_row, places, reader};
-use super::words::capitalized;
+use super::words::{capitalized, counted};
 use super::{PlotError, Request};
 use crate::measure::statistics::wilson;
 use crate::output::curves;
@@ -82,7 +82,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     caption.extend(sweep.settings_in_words());
     Ok(vec![Sheet {
         name: kind.word().into(),
-        alt: format!("{title}. Line plot with {} panels.", columns.len() * groups.len()),
+        alt: format!("{title}. Line plot with {}.", counted((columns.len() * groups.len()) as u64, "panel")),
         title,
         caption,
         legend_title: roles.legend_title(sweep),

@@ -68,8 +68,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         None => kind.word().to_string(),
     };
     let alt = format!(
-        "{title}. Line plot with {} panels.{}",
-        columns.len() * groups.len(),
+        "{title}. Line plot with {}.{}",
+        counted((columns.len() * groups.len()) as u64, "panel"),
         ends(sweep, x, &columns)?
     );
     Ok(vec![Sheet {

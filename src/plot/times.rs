@@ -8,7 +8,7 @@ use super::kind::Kind;
 use super::roles::{Line, Roles, across, axis, said, value};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
-use super::words::{SURE, capitalized, label, meaning};
+use super::words::{SURE, capitalized, counted, label, meaning};
 use super::{PlotError, Request};
 use crate::fit::{Time, survival};
 use crate::measure::Symmetry;
@@ -130,8 +130,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     Ok(vec![Sheet {
         name: kind.word().into(),
         alt: format!(
-            "{title}. Plot with {} panels, arrows where fewer than half got there.",
-            rows.iter().map(Vec::len).sum::<usize>()
+            "{title}. Plot with {}, arrows where fewer than half got there.",
+            counted(rows.iter().map(Vec::len).sum::<usize>() as u64, "panel")
         ),
         title,
         caption,
