@@ -17,8 +17,8 @@ use crate::output::recorded;
 
 /// Bars of a panel.
 const BINS: usize = 72;
-/// Losses further under the largest one are shown at the left end: nobody reads more decades off a picture.
-const DECADES: f64 = 16.0;
+/// Nobody reads more decades off a picture: of more, those with most runs are shown, and what lies beyond in the bars at the ends.
+const DECADES: i32 = 16;
 
 /// Of runs that solved their task, and of those that did not: dark and pale, so that they differ without their hues.
 const COLORS: [RGBColor; 2] = [RGBColor(0, 90, 150), RGBColor(230, 159, 0)];
@@ -42,6 +42,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     }
     // The range first: there may be far too many losses to keep.
     let (mut low, mut high, mut zeros, mut missing, mut infinite) = (f64::INFINITY, 0.0f64, 0u64, 0u64, 0u64);
+    let mut decades: BTreeMap<i32, u64> = BTreeMap::new();
     recorded::each(&sweep.directory, |run| {
         if !group_of.contains_key(&(run.cell as u64)) {
             return;
@@ -49,16 +50,19 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         match run.loss_final {
             None => missing += 1,
             Some(0.0) => zeros += 1,
-            Some(loss) if loss.is_finite() && loss > 0.0 => (low, high) = (low.min(loss), high.max(loss)),
+            Some(loss) if loss.is_finite() && loss > 0.0 => {
+                (low, high) = (low.min(loss), high.max(loss));
+                *decades.entry(loss.log10().floor() as i32).or_default() += 1;
+            }
             Some(_) => infinite += 1,
         }
     })?;
     if low > high && zeros == 0 {
         return Err(kind.unsuited("no run has a final loss: all of them diverged, or there are none"));
     }
-    let least = high * 10f64.powf(-DECADES);
-    let cut = low < least;
-    let (low, high) = if low > high { (0.1, 1.0) } else { (low.max(least), high) };
+    let [under, over] = window(&decades).map(|decade| 10f64.powi(decade));
+    let cut = [(low < under, "under", under, "first"), (high > over, "over", over, "last")];
+    let (low, high) = if low > high { (0.1, 1.0) } else { (low.max(under), high.min(over)) };
     let edges = edges(low, high);
     let mut counts = vec![Counts::default(); groups.len()];
     recorded::each(&sweep.directory, |run| {
@@ -115,8 +119,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             ));
         }
     }
-    if cut {
-        caption.push(format!("Losses under {} are in the first bar.", number(least)));
+    for (_, side, loss, bar) in cut.iter().filter(|(is_cut, ..)| *is_cut) {
+        caption.push(format!("Losses {side} {} are in the {bar} bar.", number(*loss)));
     }
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
@@ -192,6 +196,14 @@ impl Counts {
 }
 
 /// Ends of bins of equal ratio.
+/// The powers of ten between which most runs lie, [`DECADES`] apart, of the counts of each decade.
+fn window(decades: &BTreeMap<i32, u64>) -> [i32; 2] {
+    let within = |from: i32| decades.range(from..from + DECADES).map(|(_, runs)| runs).sum::<u64>();
+    // Of windows that are as good, the lowest.
+    let from = decades.keys().copied().rev().max_by_key(|from| within(*from)).unwrap_or(0);
+    [from, from + DECADES]
+}
+
 fn edges(low: f64, high: f64) -> Vec<f64> {
     let (mut from, mut to) = (low.ln(), high.ln());
     if to - from < 0.1 {
@@ -278,6 +290,14 @@ mod tests {
         assert!(edges.windows(2).all(|pair| pair[0] < pair[1]));
         let one = super::edges(0.25, 0.25);
         assert!(one[0] < 0.25 && one[BINS] > 0.25);
+    }
+
+    #[test]
+    fn the_decades_of_most_runs_are_shown() {
+        assert_eq!(window(&[(-3, 5), (1, 2)].into()), [-3, 13]);
+        assert_eq!(window(&[(-3, 50), (1, 20), (26, 3)].into()), [-3, 13]);
+        assert_eq!(window(&[(-30, 1), (-3, 50), (1, 20)].into()), [-3, 13]);
+        assert_eq!(window(&BTreeMap::new()), [0, DECADES]);
     }
 
     #[test]
