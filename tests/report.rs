@@ -20,7 +20,10 @@ fn flags_of_the_live_page_need_it() {
 #[cfg(feature = "gpu")]
 #[test]
 fn what_the_live_page_cannot_show_or_train_is_refused() {
-    refused(&["--live", "catapult"], &["catapult sweeps", "--set"]);
+    refused(&["--live", "catapult"], &["512 parameters", "up to 64"]);
+    let all = "--set train.lr=1.0 --set train.momentum=0.0";
+    refused(&["--live", "kolen-pollack"], &["kolen-pollack sweeps train.lr and train.momentum", all]);
+    refused(&["--live", "--set", "net.hidden=[]"], &["no symmetry to break", "--set net.hidden=2"]);
     refused(&["--live", "--set", "net.hidden=80"], &["321 parameters", "net.hidden"]);
     refused(&["--live", "--set", "init.gain=orthogonal"], &["init.gain"]);
     refused(&["--live", "xor-scales"], &["did you mean", "xor-scale"]);

@@ -25,7 +25,8 @@ Examples:
   symbreak report --live mine.toml --out page.html   a spec of your own
   symbreak report --live xor-scale --set train.lr=1  other settings
 
-The live page is one HTML file that needs no network. It holds the shaders of the gpu engine for every activation; a browser \
+The live page is one HTML file that needs no network. It is for networks of up to 64 parameters and sweeps init.scale and \
+net.activation alone; other keys of a spec are fixed with --set. It holds the shaders of the gpu engine for every activation; a browser \
 with WebGPU trains with them, any other shows results recorded by the cpu engine as the page was made.")]
 pub struct ReportArgs {
     /// The result directory of a sweep; with --live a preset or a TOML file [default: xor-scale]

@@ -19,7 +19,7 @@ use crate::spec::SpecError;
 pub mod axis;
 mod curves;
 pub mod draw;
-mod fraction;
+pub mod fraction;
 mod heatmap;
 pub mod kind;
 mod losses;

@@ -414,7 +414,7 @@ fn some_of(names: &[String]) -> String {
 
 impl Key {
     /// From the texts of its values; and where each of them goes.
-    fn of(name: &str, texts: &[String]) -> (Key, Vec<usize>) {
+    pub fn of(name: &str, texts: &[String]) -> (Key, Vec<usize>) {
         let numbers: Option<Vec<f64>> =
             texts.iter().map(|text| text.parse().ok().filter(|x: &f64| x.is_finite())).collect();
         let Some(numbers) = numbers else {

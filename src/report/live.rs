@@ -10,6 +10,7 @@ use crate::engine::gpu::{Portable, layouts, portable};
 use crate::engine::{Batch, Criterion, Engine, EngineError, Run, Start, Watch};
 use crate::net::{Activation, Base};
 use crate::output::curves::CurveTally;
+use crate::shell::quoted;
 use crate::spec::{self, Cell, Overrides, Plan, SpecError, Value, Warning};
 
 const TEMPLATE: &str = include_str!("live/page.html");
@@ -35,12 +36,32 @@ const SCALES: &str = "0,log:0.03:10:16";
 /// Those of [`spec::load`], and where the spec sweeps something else.
 pub fn plan(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>), SpecError> {
     let (own, warnings) = spec::load(source, overrides)?;
+    // What no flag mends comes first.
+    for (number, program) in own.programs.iter().enumerate() {
+        let cell = (0..own.grid.cells() as usize).find(|cell| own.program(*cell) == number).unwrap_or(0);
+        portable(program, &[own.cell(cell).run(0)])
+            .map_err(|error| SpecError::new(format!("{source} is no spec for a live page: {error}")))?;
+        if program.shape.hidden.iter().all(|width| *width < 2) {
+            return Err(SpecError::new(format!(
+                "{source} is no spec for a live page: no hidden layer has two units, so there is no symmetry to break; \
+                 try --set net.hidden=2"
+            )));
+        }
+    }
     let swept = own.grid.swept();
-    if let Some(place) = swept.iter().position(|key| ![SCALE, ACTIVATION].contains(&key.as_str())) {
-        let (key, first) = (&swept[place], &own.grid.range(place)[0]);
+    let odd: Vec<usize> =
+        (0..swept.len()).filter(|at| ![SCALE, ACTIVATION].contains(&swept[*at].as_str())).collect();
+    if !odd.is_empty() {
+        let names: Vec<&str> = odd.iter().map(|at| swept[*at].as_str()).collect();
+        let fixed: Vec<String> = odd
+            .iter()
+            .map(|at| format!("--set {}={}", swept[*at], quoted(&own.grid.range(*at)[0].to_string())))
+            .collect();
         return Err(SpecError::new(format!(
-            "{source} sweeps {key}, for which the live page has no axis: it sweeps {SCALE} and {ACTIVATION}; \
-             fix it, for instance with --set {key}={first}"
+            "{source} sweeps {}, for which the live page has no axis: it sweeps {SCALE} and {ACTIVATION}; fix what else is \
+             swept, for instance with {}",
+            names.join(" and "),
+            fixed.join(" ")
         )));
     }
     let first = own.programs[own.program(0)].shape.activation;

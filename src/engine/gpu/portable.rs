@@ -93,7 +93,8 @@ pub fn portable(program: &Program, runs: &[Run]) -> Result<Portable, EngineError
     let Kind::Register(dimensions) = kernel.kind else {
         let why = kernel.reason.split(';').next().unwrap_or_default();
         return unsupported(&format!(
-            "they hold a network in registers, and {why}: try a smaller net.hidden"
+            "they hold a network in registers, which is for up to {} parameters, and {why}; try a smaller net.hidden",
+            Target::HARDWARE.register_parameters
         ));
     };
     let drawing = program.drawing();

@@ -7,6 +7,7 @@ use crate::measure::{Outcome, Symmetry};
 use crate::output::recorded;
 use crate::output::{parquet, runs};
 use crate::plot::PlotError;
+use crate::plot::fraction::measures;
 use crate::plot::sweep::Sweep;
 
 /// What may happen to a run.
@@ -14,6 +15,8 @@ use crate::plot::sweep::Sweep;
 pub enum Happened {
     /// All its units are distinct at the end.
     Broken,
+    /// Not all units of any layer are alike at the end: broken, or partly so.
+    Asymmetric,
     /// It has solved the task.
     Solved,
     /// It has diverged.
@@ -25,6 +28,7 @@ impl Happened {
     pub fn title(self) -> &'static str {
         match self {
             Happened::Broken => "Breaking symmetry",
+            Happened::Asymmetric => "Ending asymmetric",
             Happened::Solved => "Solving the task",
             Happened::Diverged => "Diverging",
         }
@@ -34,6 +38,7 @@ impl Happened {
     pub fn singular(self) -> &'static str {
         match self {
             Happened::Broken => "breaks symmetry",
+            Happened::Asymmetric => "ends asymmetric",
             Happened::Solved => "solves the task",
             Happened::Diverged => "diverges",
         }
@@ -43,6 +48,7 @@ impl Happened {
     pub fn plural(self) -> &'static str {
         match self {
             Happened::Broken => "break symmetry",
+            Happened::Asymmetric => "end asymmetric",
             Happened::Solved => "solve the task",
             Happened::Diverged => "diverge",
         }
@@ -82,8 +88,10 @@ impl Share {
 /// The counts of every cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Counted {
-    /// By place among the rows of the sweep: runs; of those broken, solved, diverged.
-    pub cells: Vec<[u64; 4]>,
+    /// By place among the rows of the sweep: runs; of those broken, asymmetric, solved, diverged.
+    pub cells: Vec<[u64; 5]>,
+    /// What says most of the symmetry of these networks, as in the pictures; `None` where there is none to break.
+    pub headline: Option<Happened>,
     /// Over all cells: unsolved at the last step and symmetric on a plateau, and unsolved and still moving.
     pub could_go_on: [u64; 2],
 }
@@ -94,27 +102,40 @@ impl Counted {
     /// # Errors
     /// Where a column is not there.
     pub fn of(sweep: &Sweep) -> Result<Counted, PlotError> {
-        let columns =
-            sweep.values(["runs", "broken", "solved", "diverged", "stuck_plateau", "stuck_moving"])?;
+        let columns = sweep.values([
+            "runs",
+            "broken",
+            "partial",
+            "solved",
+            "diverged",
+            "stuck_plateau",
+            "stuck_moving",
+        ])?;
         let sum = |at: usize| columns[at].iter().map(|x| *x as u64).sum();
         let cell = |at: usize| {
-            let runs = columns[0][at] as u64;
+            let [runs, broken, partial, solved, diverged, ..] =
+                [0, 1, 2, 3, 4].map(|column| columns[column][at] as u64);
             // A file that somebody edited may count more than there are.
-            [runs, columns[1][at] as u64, columns[2][at] as u64, columns[3][at] as u64]
-                .map(|count| count.min(runs))
+            [runs, broken, broken.saturating_add(partial), solved, diverged].map(|count| count.min(runs))
         };
-        Ok(Counted { cells: (0..sweep.rows.len()).map(cell).collect(), could_go_on: [sum(4), sum(5)] })
+        let headline = match measures(sweep)?.first().map(String::as_str) {
+            Some("fraction_broken") => Some(Happened::Broken),
+            Some("fraction_asymmetric") => Some(Happened::Asymmetric),
+            _ => None,
+        };
+        let cells = (0..sweep.rows.len()).map(cell).collect();
+        Ok(Counted { cells, headline, could_go_on: [sum(5), sum(6)] })
     }
 
     /// Of the cell at a place.
     pub fn share(&self, at: usize, what: Happened) -> Share {
-        let [of, broken, solved, diverged] = self.cells[at];
-        let count = match what {
-            Happened::Broken => broken,
-            Happened::Solved => solved,
-            Happened::Diverged => diverged,
-        };
-        Share { count, of }
+        let counts = &self.cells[at];
+        Share { count: counts[1 + what as usize], of: counts[0] }
+    }
+
+    /// All runs.
+    pub fn runs(&self) -> u64 {
+        self.cells.iter().map(|counts| counts[0]).sum()
     }
 
     /// Of all cells.
@@ -126,8 +147,8 @@ impl Counted {
 /// Every run by its seed, for fits in which runs of one seed vary together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trials {
-    /// By place among the rows of the sweep: seed; whether it is broken, solved, diverged.
-    cells: Vec<Vec<(u64, [bool; 3])>>,
+    /// By place among the rows of the sweep: seed; whether it is broken, asymmetric, solved, diverged.
+    cells: Vec<Vec<(u64, [bool; 4])>>,
     /// Whether seeds are known: else every run counts as a seed of its own.
     pub paired: bool,
 }
@@ -154,7 +175,9 @@ impl Trials {
         recorded::each(&sweep.directory, |run| {
             if let Some(at) = places.get(&(run.cell as u64)) {
                 let broken = run.symmetry == Some(Symmetry::Broken);
-                let flags = [broken, run.outcome == Outcome::Solved, run.outcome == Outcome::Diverged];
+                let asymmetric = broken || run.symmetry == Some(Symmetry::Partial);
+                let (solved, diverged) = (run.outcome == Outcome::Solved, run.outcome == Outcome::Diverged);
+                let flags = [broken, asymmetric, solved, diverged];
                 cells[*at].push((run.seed, flags));
             }
         })?;
@@ -164,10 +187,10 @@ impl Trials {
     /// From counts alone.
     pub fn counted(counted: &Counted) -> Trials {
         let mut next = 0;
-        let cells = counted.cells.iter().map(|[of, broken, solved, diverged]| {
+        let cells = counted.cells.iter().map(|[of, happened @ ..]| {
             let run = |n: u64| {
                 next += 1;
-                (next, [n < *broken, n < *solved, n < *diverged])
+                (next, happened.map(|count| n < count))
             };
             (0..*of).map(run).collect()
         });

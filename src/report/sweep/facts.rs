@@ -6,7 +6,7 @@ use crate::output::directory::flags;
 use crate::output::{Manifest, Status};
 use crate::plot::words::{counted, grouped};
 use crate::shell::quoted;
-use crate::spec::{self, Overrides, presets, to_toml};
+use crate::spec::{self, Overrides, Warning, presets, to_toml};
 
 /// A term and what is to be said of it, line by line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,8 +20,8 @@ pub struct Fact {
 /// Lines of one fact at most.
 const LINES: usize = 12;
 
-/// What was run, on what, when.
-pub fn facts(manifest: &Manifest) -> Vec<Fact> {
+/// What was run, on what, when. `settings` are sentences on what is not swept.
+pub fn facts(manifest: &Manifest, settings: Vec<String>) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut add = |term, lines: Vec<String>| facts.push(Fact { term, lines });
     let finished = manifest.counts.runs_finished;
@@ -39,17 +39,25 @@ pub fn facts(manifest: &Manifest) -> Vec<Fact> {
             }
         )],
     );
-    let programs = manifest.programs.iter().map(|program| {
-        format!(
+    if !settings.is_empty() {
+        add("setting", settings);
+    }
+    let mut programs: Vec<String> = Vec::new();
+    for program in &manifest.programs {
+        let line = format!(
             "{}, {}: {}, {}, kernel {}",
             program.shape,
             program.activation,
             counted(program.parameters as u64, "parameter"),
             counted(program.steps.into(), "step"),
             program.kernel
-        )
-    });
-    add("networks", some(programs));
+        );
+        // Programs may differ in their data alone.
+        if !programs.contains(&line) {
+            programs.push(line);
+        }
+    }
+    add("networks", some(programs.into_iter()));
     add("engine", vec![engine(&manifest.engine)]);
     if manifest.trained_by.len() > 1 {
         let stints = manifest.trained_by.iter().map(|stint| {
@@ -133,6 +141,16 @@ pub fn notices(manifest: Option<&Manifest>) -> Vec<String> {
         ));
     }
     notices
+}
+
+/// What the program warned of when it read the spec, the keys that nothing uses apart.
+pub fn warnings(manifest: &Manifest) -> Vec<String> {
+    let Ok(plan) = spec::from_resolved(&manifest.spec) else { return Vec::new() };
+    let Ok((_, warnings)) = spec::parse(&to_toml(&plan), "the spec", &Overrides::default()) else {
+        return Vec::new();
+    };
+    let tell = |warning: &Warning| !matches!(warning, Warning::Unused { .. });
+    warnings.iter().filter(|warning| tell(warning)).map(|warning| format!("Warning: {warning}.")).collect()
 }
 
 /// What became of `--verify`.

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`counts`] | how often what happened, cell by cell and run by run |
 //! | [`words`] | the conclusion in words |
+//! | [`along`] | of it, sentences on the cells along one key |
 //! | [`times`] | of it, how long it takes |
 //! | [`table`] | cells and runs, as far as a page should carry them |
 //! | [`facts`] | what was run, what was checked, how to repeat it |
@@ -26,8 +27,9 @@ use crate::plot::png::png;
 use crate::plot::sweep::Sweep;
 use crate::plot::words::{grouped, percent};
 use crate::plot::{self, Figure, PlotError, Request};
-use crate::spec::presets;
+use crate::spec::{self, Overrides, presets};
 
+pub mod along;
 pub mod counts;
 pub mod facts;
 pub mod table;
@@ -99,8 +101,9 @@ pub fn page(directory: &Path, title: Option<&str>) -> Result<String, PlotError> 
     let table = Table::of(&sweep, &counted_cells)?;
     let (runs, runs_left_out) = table::runs_of(&sweep, &table)?;
     let marks: Vec<Json> = figures.iter().map(marks).collect();
-    let mut findings = words::findings(&sweep, &counted_cells, trials.as_ref());
+    let mut findings = words::findings(&sweep, &counted_cells, trials.as_ref())?;
     findings.extend(times::findings(&sweep, trials.as_ref())?);
+    let caveats = caveats(&sweep, &counted_cells, trials.as_ref(), &findings);
     let manifest = sweep.manifest.as_ref();
     let data = json!({
         "runs": runs,
@@ -117,12 +120,12 @@ pub fn page(directory: &Path, title: Option<&str>) -> Result<String, PlotError> 
         lead: words::lead(&counted_cells),
         totals: totals(&counted_cells),
         findings,
-        caveats: caveats(&sweep, &counted_cells, trials.as_ref()),
+        caveats,
         pictures: figures.into_iter().map(picture).collect::<Result<Vec<_>, _>>()?,
         table,
         runs_left_out,
         has_runs: !data["runs"].is_null(),
-        facts: manifest.map(facts::facts),
+        facts: manifest.map(|manifest| facts::facts(manifest, sweep.settings_in_words())),
         verification,
         repeat: manifest.map(facts::repeat),
         citation: manifest.map(facts::citation),
@@ -149,15 +152,43 @@ fn render(page: &Page<'_>) -> Result<String, PlotError> {
     made.map_err(|error| PlotError::Drawing(format!("the page: {error:#}")))
 }
 
-/// What a preset asks, where it is one that was run.
+/// What a preset asks, where it is that which was run: the same task from the same base point, over one of its keys.
 fn about(sweep: &Sweep) -> Option<&'static str> {
     let manifest = sweep.manifest.as_ref()?;
-    presets().iter().find(|preset| preset.name == manifest.name).map(|preset| preset.about)
+    let preset = presets().iter().find(|preset| preset.name == manifest.name)?;
+    let (plan, _) = spec::parse(preset.text, preset.name, &Overrides::default()).ok()?;
+    let (asked, run) = (&plan.resolved, &manifest.spec);
+    let same = asked["task"] == run["task"] && asked["init"]["base"] == run["init"]["base"];
+    let swept = plan.grid.swept();
+    let asks = swept.is_empty() || swept.iter().any(|key| !run["sweep"][key].is_null());
+    (same && asks).then_some(preset.about)
 }
 
 /// What these figures do not say.
-fn caveats(sweep: &Sweep, counted_cells: &Counted, trials: Option<&Trials>) -> Vec<String> {
+fn caveats(
+    sweep: &Sweep,
+    counted_cells: &Counted,
+    trials: Option<&Trials>,
+    findings: &[words::Finding],
+) -> Vec<String> {
     let mut caveats = Vec::new();
+    match counted_cells.headline {
+        Some(Happened::Asymmetric) => caveats.push(
+            "Of many units two are nearly always alike, so hardly a run breaks symmetry in the strict sense, that all units \
+             differ. Asymmetric are runs that do not end with all units of a layer alike."
+                .into(),
+        ),
+        Some(_) => caveats.push(
+            "A run breaks symmetry if at its end all units of every hidden layer differ; it solves the task if at some step \
+             its criterion holds."
+                .into(),
+        ),
+        None if counted_cells.total(Happened::Diverged).count < counted_cells.runs() => {
+            caveats.push("No hidden layer has two units that could be alike: there is no symmetry to break.".into());
+        }
+        None => {}
+    }
+    caveats.extend(sweep.manifest.as_ref().map(facts::warnings).unwrap_or_default());
     let [plateau, moving] = counted_cells.could_go_on;
     let parts: Vec<String> = [(plateau, "symmetric on a plateau"), (moving, "still moving")]
         .iter()
@@ -177,12 +208,17 @@ fn caveats(sweep: &Sweep, counted_cells: &Counted, trials: Option<&Trials>) -> V
                 .to_string(),
         );
     }
-    caveats.push(
-        "“95 %:” gives 95 % intervals: Wilson's for the share of a cell, and for a half-point Fieller's of a logistic curve in \
-         the logarithm of the key. Of many such intervals, one in twenty is wrong."
-            .into(),
-    );
-    if !sweep.keys.is_empty() && trials.is_some_and(|trials| !trials.paired) {
+    let halves =
+        findings.iter().flat_map(|finding| &finding.lines).any(|line| line.text.contains("Half of the runs"));
+    let of_halves = match halves {
+        true => ", and for a half-point Fieller's of a logistic curve in the logarithm of the key",
+        false => "",
+    };
+    caveats.push(format!(
+        "“95 %:” gives 95 % intervals: Wilson's for the share of a cell{of_halves}. Of many such intervals, one in twenty is \
+         wrong."
+    ));
+    if halves && trials.is_some_and(|trials| !trials.paired) {
         caveats.push(
             "No file of runs is there, so intervals of half-points take all runs as independent.".into(),
         );
@@ -195,16 +231,15 @@ fn were(count: u64) -> String {
 }
 
 fn totals(counted_cells: &Counted) -> Vec<(String, &'static str)> {
-    let total = |what| counted_cells.total(what);
-    let share = |what| percent(total(what).value());
+    let (runs, cells) = (counted_cells.runs(), counted_cells.cells.len() as u64);
+    let share = |what| percent(counted_cells.total(what).value());
     let mut totals = vec![
-        (grouped(total(Happened::Broken).of), "runs"),
-        (grouped(counted_cells.cells.len() as u64), "cells"),
+        (grouped(runs), if runs == 1 { "run" } else { "runs" }),
+        (grouped(cells), if cells == 1 { "cell" } else { "cells" }),
     ];
-    if total(Happened::Broken).of > 0 {
-        totals.push((share(Happened::Broken), "break symmetry"));
-        totals.push((share(Happened::Solved), "solve the task"));
-        totals.push((share(Happened::Diverged), "diverge"));
+    if runs > 0 {
+        let all = counted_cells.headline.into_iter().chain([Happened::Solved, Happened::Diverged]);
+        totals.extend(all.map(|what| (share(what), what.plural())));
     }
     totals
 }

@@ -142,7 +142,11 @@
 
   const reveal = (cell) => {
     const row = rowOf(cell);
-    if (row === undefined) return;
+    if (row === undefined) {
+      // A page has rows for so many cells; a mark of several has none either.
+      if (cell !== null) tip.textContent = `Cell ${cell} has no row on this page; cells.csv has it.`;
+      return;
+    }
     if (row.hidden) {
       all = true;
       show();
@@ -260,6 +264,13 @@
       }
     });
   }
+  // On paper nothing can be opened.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => folded.forEach((details) => { details.open = false; }));
   // Scrolls of the page and of pictures that are wider than it.
   addEventListener("scroll", () => follow?.(), { passive: true, capture: true });
   addEventListener("resize", () => follow?.());

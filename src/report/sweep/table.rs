@@ -93,14 +93,16 @@ impl Table {
         }
         add("runs".into(), "runs", true);
         let diverged = counts.total(Happened::Diverged).count > 0;
-        let mut shares = vec![
-            (Happened::Broken, "break symmetry", "fraction_broken"),
-            (Happened::Solved, "solve the task", "fraction_solved"),
-        ];
+        let mut shares: Vec<(Happened, &str)> = match counts.headline {
+            Some(Happened::Broken) => vec![(Happened::Broken, "fraction_broken")],
+            Some(_) => vec![(Happened::Asymmetric, "fraction_asymmetric")],
+            None => Vec::new(),
+        };
+        shares.push((Happened::Solved, "fraction_solved"));
         if diverged {
-            shares.push((Happened::Diverged, "diverge", "diverged"));
+            shares.push((Happened::Diverged, "diverged"));
         }
-        shares.iter().for_each(|(_, label, name)| add((*label).into(), name, true));
+        shares.iter().for_each(|(what, name)| add(what.plural().into(), name, true));
         let values = sweep.values(MORE.map(|(name, ..)| name))?;
         let there: Vec<usize> =
             (0..MORE.len()).filter(|at| values[*at].iter().any(|value| !value.is_nan())).collect();
