@@ -382,6 +382,26 @@ fn many_cells_make_no_large_file() {
     assert!(figure.caption.contains("Drawn are 640 of the 700 values of a.x."), "{}", figure.caption);
 }
 
+/// Shares with diverged runs do not read as if those had ended the other way.
+#[test]
+fn diverged_runs_are_counted_in_the_caption() {
+    let cells = "cell,train.lr,net.hidden,runs,diverged,broken,partial,symmetric,fraction_solved,fraction_broken\n\
+                 0,0.1,2,10,0,8,0,2,0.5,0.8\n1,1,2,10,3,7,0,0,0.5,0.7\n2,0.1,4,10,0,8,0,2,0.5,0.8\n3,1,4,10,1,9,0,0,0.5,0.9\n";
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let caption = |request: &Request| figures(place.path(), request).unwrap().remove(0).caption;
+    let both = caption(&of(&[Kind::Fraction]));
+    assert!(both.contains("4 runs diverged and count as neither."), "{both}");
+    let only = vec![("net.hidden".to_string(), "4".to_string())];
+    let one = caption(&Request { filters: only, y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) });
+    assert!(one.contains("1 run diverged and counts only in the total."), "{one}");
+    let map = caption(&of(&[Kind::Heatmap]));
+    assert!(map.contains("4 runs diverged and count only in the total."), "{map}");
+    let none = vec![("train.lr".to_string(), "0.1".to_string())];
+    let none = caption(&Request { filters: none, ..of(&[Kind::Fraction]) });
+    assert!(!none.contains("diverged"), "{none}");
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

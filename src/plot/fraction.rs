@@ -61,6 +61,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         caption.push("Bands and whiskers: 95 % Wilson intervals.".into());
     }
     caption.extend(meaning_of_columns(&columns));
+    caption.extend(diverged_in_words(sweep, &roles.places(sweep), &columns));
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
     let name = match &request.y {
@@ -117,6 +118,20 @@ pub fn meaning_of_columns(columns: &[String]) -> Option<String> {
     };
     let said: Vec<&str> = columns.iter().filter_map(said).collect();
     (!said.is_empty()).then(|| format!("{}.", capitalized(&said.join("; "))))
+}
+
+/// How many runs of the rows at `shown` diverged, where `columns` are shares: without that a share of 0 reads as if all of
+/// them had ended the other way.
+pub fn diverged_in_words(sweep: &Sweep, shown: &[usize], columns: &[String]) -> Option<String> {
+    if !columns.iter().any(|column| column.starts_with("fraction_")) {
+        return None;
+    }
+    // Files of others may lack the column.
+    let [diverged] = sweep.values(["diverged"]).ok()?;
+    let runs: f64 = shown.iter().map(|at| diverged[*at]).filter(|runs| *runs > 0.0).sum();
+    let verb = if runs == 1.0 { "counts" } else { "count" };
+    let as_what = if columns.len() == 2 { "as neither" } else { "only in the total" };
+    (runs > 0.0).then(|| format!("{} diverged and {verb} {as_what}.", counted(runs as u64, "run")))
 }
 
 /// Low end, value and high end of a column; the ends are NaN where it has none.

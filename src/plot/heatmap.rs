@@ -3,7 +3,7 @@
 use contour::ContourBuilder;
 
 use super::axis::{Scale, number};
-use super::fraction::{meaning_of_columns, measures};
+use super::fraction::{diverged_in_words, meaning_of_columns, measures};
 use super::kind::Kind;
 use super::maps::{Described, Map, color_scale, shade};
 use super::palette::{NOTHING, sequential};
@@ -75,6 +75,7 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
         caption.push(format!("Lines: where it is {}, interpolated between cells.", list.join(", ")));
     }
     caption.extend(meaning_of_columns(&[column.to_string()]));
+    caption.extend(diverged_in_words(sweep, &map.shown(sweep), &[column.to_string()]));
     let missing = values.iter().any(|value| !value.is_finite());
     let there = values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = there.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));

@@ -99,6 +99,11 @@ impl Map {
         self.roles.groups(sweep).into_iter().map(grid).collect()
     }
 
+    /// The places in [`Sweep::rows`] of the cells of its panels.
+    pub fn shown(&self, sweep: &Sweep) -> Vec<usize> {
+        self.roles.places(sweep)
+    }
+
     /// How many columns a panel has.
     pub fn columns(&self) -> usize {
         self.drawn[0].len()

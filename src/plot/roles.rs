@@ -64,7 +64,7 @@ impl Roles {
 
     /// One panel after the other: its title, and its lines, each with the places of its rows.
     pub fn groups(&self, sweep: &Sweep) -> Vec<(String, Vec<Line>)> {
-        let shown: Vec<usize> = (0..sweep.rows.len()).filter(|at| self.keeps(&sweep.rows[*at])).collect();
+        let shown = self.places(sweep);
         let value = |at: &usize, key: usize| sweep.rows[*at].values[key];
         let panels: Vec<Option<(usize, usize)>> = match &self.panel {
             Some((key, slots)) => slots.iter().map(|slot| Some((*key, *slot))).collect(),
@@ -105,6 +105,11 @@ impl Roles {
         among(&self.color)
             && among(&self.panel)
             && self.fixed.iter().all(|(key, slot)| row.values[*key] == *slot)
+    }
+
+    /// The places in [`Sweep::rows`] of those that are shown.
+    pub fn places(&self, sweep: &Sweep) -> Vec<usize> {
+        (0..sweep.rows.len()).filter(|at| self.keeps(&sweep.rows[*at])).collect()
     }
 
     /// The rows that are shown.
