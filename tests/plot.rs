@@ -402,6 +402,28 @@ fn diverged_runs_are_counted_in_the_caption() {
     assert!(!none.contains("diverged"), "{none}");
 }
 
+/// The same results, as if their spec had been another.
+fn respecified(directory: &Path, change: impl Fn(&mut serde_json::Value)) {
+    let path = directory.join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest["spec"]);
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn captions_say_where_runs_start() {
+    let (_place, directory) = xor(&[]);
+    let caption = || figures(&directory, &of(&[Kind::Fraction])).unwrap().remove(0).caption;
+    assert!(caption().contains("hidden units 2, from zero, momentum"), "{}", caption());
+    respecified(&directory, |spec| {
+        spec["init"]["base"] = "constant".into();
+        spec["init"]["scale"] = 0.25.into();
+    });
+    assert!(caption().contains("from a constant 0.5, perturbation scale 0.25, momentum"), "{}", caption());
+    respecified(&directory, |spec| spec["init"]["base"] = "copies".into());
+    assert!(caption().contains("from copies at a random point (up to ±0.5), perturb"), "{}", caption());
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

@@ -365,6 +365,27 @@ impl Sweep {
         format!("{} in {}{each}.", counted(runs, "run"), counted(cells, "cell"))
     }
 
+    /// Where runs start: `from a constant 0.5`, `perturbation scale 0.1`; what is swept is left out.
+    fn start_in_words(&self) -> Vec<String> {
+        let amount = |key: &str| self.setting(key).and_then(Json::as_f64).map(number);
+        let given = self.setting("init.values").is_some();
+        let base = match self.setting("init.base").and_then(Json::as_str) {
+            _ if given => Some("from given parameters".to_string()),
+            Some("zero") => Some("from zero".into()),
+            Some("constant") => {
+                let value = amount("init.base_value").map_or_else(String::new, |value| format!(" {value}"));
+                Some(format!("from a constant{value}"))
+            }
+            Some("copies") => {
+                let range = amount("init.base_value").map(|r| format!(" (up to ±{r})"));
+                Some(format!("from copies at a random point{}", range.unwrap_or_default()))
+            }
+            _ => None,
+        };
+        let scale = amount("init.scale").map(|scale| format!("perturbation scale {scale}"));
+        base.into_iter().chain(scale).collect()
+    }
+
     /// What was run, as far as the manifest tells, and what was asked for: sentences for the end of every caption.
     pub fn settings_in_words(&self) -> Vec<String> {
         let mut sentences = Vec::new();
@@ -382,6 +403,7 @@ impl Sweep {
         parts.extend(word("task.dataset").map(|word| format!("task {word}")));
         parts.extend(word("net.hidden").map(|word| format!("hidden units {word}")));
         parts.extend(word("net.activation"));
+        parts.extend(self.start_in_words());
         parts.extend(word("train.optimizer"));
         parts.extend(word("train.lr").map(|word| format!("learning rate {word}")));
         if let Some(steps) = self.setting("train.steps").and_then(Json::as_u64) {
