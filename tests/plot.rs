@@ -424,6 +424,28 @@ fn captions_say_where_runs_start() {
     assert!(caption().contains("from copies at a random point (up to ±0.5), perturb"), "{}", caption());
 }
 
+/// Titles and captions are of the panels that are drawn, and of levels that are on their axes.
+#[test]
+fn without_hidden_units_nothing_is_said_of_them() {
+    let small = ["xor-scale", "--seeds", "20", "--set", "train.steps=300", "--set", "net.activation=tanh"];
+    let no_hidden = ["--set", "net.hidden=none", "--sweep", "init.scale=0,log:0.1:10:3", "--trace", "1"];
+    let (_place, directory) = swept(&[&small[..], &no_hidden].concat());
+    let drawn = figures(&directory, &of(&[Kind::Traces, Kind::Losses])).unwrap();
+    drawn.iter().for_each(check);
+    assert!(drawn[0].title.contains(": loss of single runs"), "{}", drawn[0].title);
+    for figure in &drawn {
+        assert!(figure.caption.contains("Task xor, no hidden layer, from zero, "), "{}", figure.caption);
+        for word in ["pread", "copies", "alike", "hidden units", "tanh", "1/8"] {
+            let texts = [&figure.caption, &figure.alt, &figure.svg];
+            assert!(texts.iter().all(|text| !text.contains(word)), "{}: {word}", figure.name);
+        }
+    }
+    let (_place, directory) = xor(&[]);
+    let only = vec![("init.scale".to_string(), "0".to_string())];
+    let losses = figures(&directory, &Request { filters: only, ..of(&[Kind::Losses]) }).unwrap().remove(0);
+    assert!(losses.alt.contains("1/4: ") && !losses.alt.contains("1/8: "), "{}", losses.alt);
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

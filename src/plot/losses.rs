@@ -75,13 +75,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             *counts[*group].bins.entry(bin).or_default().get_mut(solved).unwrap_or(&mut 0) += 1;
         }
     })?;
-    let known = known_levels(sweep);
     let scale = Scale::of([edges[0], edges[BINS]].into_iter().chain((zeros > 0).then_some(0.0)), true);
     let most = counts.iter().map(Counts::most).max().unwrap_or(0).max(1);
-    let shown = |level: &&(f64, String)| scale.position(level.0).is_some();
-    // Labels of levels stand over the bars.
-    let marked = known.iter().filter(shown).count() as f64;
-    let room = 1.06 + 0.085 * marked;
+    let mut known = known_levels(sweep);
+    known.retain(|(at, _)| scale.position(*at).is_some());
+    // Their labels stand over the bars.
+    let room = 1.06 + 0.085 * known.len() as f64;
     let panel = |((title, _), counts): (&(String, Vec<super::roles::Line>), &Counts)| {
         let mut layers = counts.layers(&edges);
         layers.extend(known.iter().map(|(at, label)| Layer::Wall { at: *at, label: label.clone() }));
@@ -241,21 +240,30 @@ pub fn known_levels(sweep: &Sweep) -> Vec<(f64, String)> {
         () if is("train.loss", "half-sse") => 2,
         () => return Vec::new(),
     };
-    let hidden = sweep.setting("net.hidden");
-    let two = hidden.is_some_and(|hidden| match hidden {
-        Json::String(word) => word == "2",
-        Json::Array(widths) => widths.len() == 1 && widths[0] == 2,
-        other => other.as_u64() == Some(2),
-    });
     let unit = targets * loss;
-    let mut levels = vec![(4, "every output in the middle"), (6, "floor of units that are all alike")];
-    if two {
+    let mut levels = vec![(4, "every output in the middle")];
+    if some_layer_is_wide(sweep) {
+        levels.push((6, "floor of units that are all alike"));
+    }
+    if sweep.setting("net.hidden").and_then(Json::as_array).is_some_and(|widths| *widths == [2]) {
         levels.push((8, "two units, stuck half-way"));
     }
     let level = |(parts, what): (u32, &str)| {
         (f64::from(unit) / f64::from(parts), format!("{}: {what}", ratio(unit, parts)))
     };
     levels.into_iter().map(level).collect()
+}
+
+/// Whether some net has a layer of two or more units, which could be alike.
+fn some_layer_is_wide(sweep: &Sweep) -> bool {
+    match sweep.setting("net.hidden").and_then(Json::as_array) {
+        Some(widths) => widths.iter().any(|width| width.as_u64() > Some(1)),
+        // Swept, as words such as 8x8.
+        None => sweep.keys.iter().filter(|key| key.name == "net.hidden").any(|key| {
+            let widths = key.names.iter().flat_map(|name| name.split('x'));
+            widths.into_iter().any(|width| !["none", "1"].contains(&width))
+        }),
+    }
 }
 
 /// `1/6`, in lowest terms.

@@ -401,8 +401,14 @@ impl Sweep {
         };
         let mut parts: Vec<String> = Vec::new();
         parts.extend(word("task.dataset").map(|word| format!("task {word}")));
-        parts.extend(word("net.hidden").map(|word| format!("hidden units {word}")));
-        parts.extend(word("net.activation"));
+        match word("net.hidden") {
+            // Nothing is activated there.
+            Some(none) if none.is_empty() => parts.push("no hidden layer".into()),
+            hidden => {
+                parts.extend(hidden.map(|word| format!("hidden units {word}")));
+                parts.extend(word("net.activation"));
+            }
+        }
         parts.extend(self.start_in_words());
         parts.extend(word("train.optimizer"));
         parts.extend(word("train.lr").map(|word| format!("learning rate {word}")));
