@@ -446,6 +446,31 @@ fn without_hidden_units_nothing_is_said_of_them() {
     assert!(losses.alt.contains("1/4: ") && !losses.alt.contains("1/8: "), "{}", losses.alt);
 }
 
+/// Lines and bands do not run over cells of the grid that are not there.
+#[test]
+fn missing_cells_are_gaps() {
+    let (_place, directory) = xor(&[]);
+    let path = directory.join("cells.csv");
+    let whole = fs::read_to_string(&path).unwrap();
+    let drawn = |without: &dyn Fn(&str) -> bool| {
+        let left: Vec<&str> = whole.lines().filter(|line| !without(line)).collect();
+        fs::write(&path, left.join("\n") + "\n").unwrap();
+        let request = Request { y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) };
+        let figure = figures(&directory, &request).unwrap().remove(0);
+        // Markers of two lines are circles and rectangles.
+        (figure.svg.matches("<polygon").count(), figure.caption)
+    };
+    let (bands, caption) = drawn(&|_| false);
+    assert!(bands == 2 && !caption.contains("missing"), "{bands} {caption}");
+    let (bands, caption) = drawn(&|line| line.contains("tanh,1.0,"));
+    assert!(bands == 3 && caption.contains("Of the whole sweep 1 cell is missing."), "{bands} {caption}");
+    let (bands, caption) = drawn(&|line| line.contains(",1.0,20,"));
+    assert!(bands == 4 && caption.contains("Of the whole sweep 2 cells are missing."), "{bands} {caption}");
+    // Without the manifest nobody knows of the values that no cell has.
+    fs::remove_file(directory.join("manifest.json")).unwrap();
+    assert_eq!(drawn(&|line| line.contains(",1.0,20,")).0, 2);
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

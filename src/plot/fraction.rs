@@ -2,7 +2,7 @@
 
 use super::axis::{Scale, is_log};
 use super::kind::Kind;
-use super::roles::{Line, Roles, across, axis, said, value};
+use super::roles::{Line, Roles, across, axis, said, value, with_gaps};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
 use super::words::{capitalized, counted, is_share, label, meaning, reading, value_of};
@@ -171,8 +171,7 @@ fn series(sweep: &Sweep, x: usize, line: &Line, column: &str, [low, middle, high
         );
         Datum { x: value(key, row.values[x]), y, interval, cell: Some(row.cell), text, ..Datum::default() }
     };
-    let mut points: Vec<Datum> = line.rows.iter().map(datum).collect();
-    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let points = with_gaps(key, line.rows.iter().map(datum).collect());
     let intervals = if key.is_ordered() { Intervals::Band } else { Intervals::Whisker };
     Layer::Series { points, style: line.style, intervals }
 }

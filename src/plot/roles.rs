@@ -3,6 +3,7 @@
 use super::PlotError;
 use super::axis::{Scale, Slots, is_log};
 use super::palette::{MOST_LINES, Style, ordered_style, style};
+use super::sheet::Datum;
 use super::sweep::{Key, Row, Sweep};
 use super::words::{label, meaning};
 
@@ -189,6 +190,16 @@ pub fn slots(key: &Key) -> Scale {
 /// Where a value of a key stands on its [`axis`].
 pub fn value(key: &Key, slot: usize) -> f64 {
     key.numbers.get(slot).copied().unwrap_or(slot as f64)
+}
+
+/// Puts the points of a line in order, with a gap where its key has a value of the grid that it has no cell of.
+pub fn with_gaps(key: &Key, mut points: Vec<Datum>) -> Vec<Datum> {
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let missing = |x: &f64| points.binary_search_by(|point| point.x.total_cmp(x)).is_err();
+    let missing: Vec<f64> = key.grid().filter(missing).collect();
+    points.extend(missing.into_iter().map(|x| Datum { x, y: f64::NAN, ..Datum::default() }));
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    points
 }
 
 /// The key across: the one asked for, else the most interesting.

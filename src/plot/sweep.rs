@@ -9,7 +9,7 @@ use super::axis::number;
 use super::words::{counted, grouped};
 use super::{PlotError, Request};
 use crate::output::{Manifest, OutputError, Status, cells};
-use crate::spec::{nearest, suggestion};
+use crate::spec::{Grid, Value, nearest, suggestion};
 
 /// A sweep, as far as `cells.csv` tells, after the filters.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Sweep {
     pub run: Option<u64>,
     /// The filters, in words.
     pub chosen: Vec<String>,
+    /// Cells of the grid that `cells.csv` does not have, as far as the manifest tells.
+    absent: u64,
 }
 
 /// A swept key.
@@ -43,6 +45,8 @@ pub struct Key {
     pub names: Vec<String>,
     /// Its values if all are numbers, else empty.
     pub numbers: Vec<f64>,
+    /// Numbers of the grid that no cell is there of, as far as the manifest tells.
+    absent: Vec<f64>,
 }
 
 /// A cell.
@@ -172,10 +176,13 @@ impl Sweep {
         if rows.is_empty() {
             return Err(PlotError::Refused(format!("{} has no cells yet", path.display())));
         }
+        let grid = manifest.as_ref().and_then(|manifest| Grid::of(&manifest.spec).ok());
+        let absent = grid.as_ref().map_or(0, |grid| grid.cells().saturating_sub(rows.len() as u64));
         let mut keys = Vec::new();
         for (at, (name, texts)) in columns[1..runs].iter().zip(&texts).enumerate() {
-            let (key, order) = Key::of(name, texts);
+            let (mut key, order) = Key::of(name, texts);
             rows.iter_mut().for_each(|row| row.values[at] = order[row.values[at]]);
+            key.absent = grid.as_ref().map_or_else(Vec::new, |grid| absent_numbers(grid, &key));
             keys.push(key);
         }
         let name = match &manifest {
@@ -187,7 +194,7 @@ impl Sweep {
         };
         let directory = directory.to_path_buf();
         let (seed, run, chosen) = (None, None, Vec::new());
-        let mut sweep = Sweep { directory, name, manifest, columns, keys, rows, seed, run, chosen };
+        let mut sweep = Sweep { directory, name, manifest, columns, keys, rows, seed, run, chosen, absent };
         sweep.filter(filters)?;
         Ok(sweep)
     }
@@ -214,6 +221,8 @@ impl Sweep {
                         ))
                     })?;
                     allowed[at].get_or_insert_default().push(slot);
+                    // What nobody asked for is not missing.
+                    self.keys[at].absent.clear();
                 }
             }
             self.chosen.push(format!("{name} = {value}"));
@@ -427,8 +436,20 @@ impl Sweep {
             }
             Some(Status::Finished) | None => {}
         }
+        if self.absent > 0 {
+            let verb = if self.absent == 1 { "is" } else { "are" };
+            sentences.push(format!("Of the whole sweep {} {verb} missing.", counted(self.absent, "cell")));
+        }
         sentences
     }
+}
+
+/// The values of a key's range that are not among its numbers.
+fn absent_numbers(grid: &Grid, key: &Key) -> Vec<f64> {
+    let Some(at) = grid.swept().iter().position(|name| *name == key.name) else { return Vec::new() };
+    let number = |value: &Value| value.as_number().or_else(|| value.as_integer().map(|n| n as f64));
+    let all = grid.range(at).iter().filter_map(number);
+    all.filter(|x| key.numbers.binary_search_by(|other| other.total_cmp(x)).is_err()).collect()
 }
 
 /// The first of many.
@@ -446,7 +467,7 @@ impl Key {
         let numbers: Option<Vec<f64>> =
             texts.iter().map(|text| text.parse().ok().filter(|x: &f64| x.is_finite())).collect();
         let Some(numbers) = numbers else {
-            let key = Key { name: name.into(), names: texts.to_vec(), numbers: Vec::new() };
+            let key = Key { name: name.into(), names: texts.to_vec(), numbers: Vec::new(), absent: Vec::new() };
             return (key, (0..texts.len()).collect());
         };
         let mut sorted: Vec<usize> = (0..numbers.len()).collect();
@@ -454,7 +475,8 @@ impl Key {
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(to, from)| order[*from] = to);
         let numbers: Vec<f64> = sorted.iter().map(|from| numbers[*from]).collect();
-        (Key { name: name.into(), names: numbers.iter().map(|x| number(*x)).collect(), numbers }, order)
+        let names = numbers.iter().map(|x| number(*x)).collect();
+        (Key { name: name.into(), names, numbers, absent: Vec::new() }, order)
     }
 
     /// Which value a text means: the same number, or the same number as it is shown, or the same word.
@@ -475,6 +497,11 @@ impl Key {
             }
             _ => suggestion(nearest(text, self.names.iter().map(String::as_str))),
         }
+    }
+
+    /// All numbers of its grid, those too that no cell is there of.
+    pub fn grid(&self) -> impl Iterator<Item = f64> {
+        self.numbers.iter().chain(&self.absent).copied()
     }
 
     /// Whether its values have an order.

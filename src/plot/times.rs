@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::axis::{Scale, number};
 use super::fraction::legend;
 use super::kind::Kind;
-use super::roles::{Line, Roles, across, axis, said, value};
+use super::roles::{Line, Roles, across, axis, said, value, with_gaps};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
 use super::words::{SURE, capitalized, counted, label, meaning};
@@ -191,7 +191,5 @@ fn points(sweep: &Sweep, x: usize, line: &Line, times: &HashMap<u64, Times>, eve
             ..Datum::default()
         })
     };
-    let mut points: Vec<Datum> = line.rows.iter().filter_map(datum).collect();
-    points.sort_by(|a, b| a.x.total_cmp(&b.x));
-    points
+    with_gaps(key, line.rows.iter().filter_map(datum).collect())
 }
