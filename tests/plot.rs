@@ -471,6 +471,39 @@ fn missing_cells_are_gaps() {
     assert_eq!(drawn(&|line| line.contains(",1.0,20,")).0, 2);
 }
 
+/// A name for each of many words, and no line that joins them.
+#[test]
+fn words_are_all_named_and_not_joined() {
+    let words = ["logistic", "tanh", "relu", "leaky-relu", "softplus", "swish", "identity", "sin", "arctan", "erf"];
+    let mut cells = String::from("cell,net.activation,train.optimizer,runs,fraction_solved\n");
+    for (cell, word) in words.iter().enumerate() {
+        for (number, optimizer) in ["sgd", "adam"].iter().enumerate() {
+            cells += &format!("{},{word},{optimizer},10,0.{cell}{number}\n", 2 * cell + number);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = |kind| Request {
+        x: Some("net.activation".into()),
+        y: (kind == Kind::Fraction).then(|| "fraction_solved".into()),
+        color: Some(if kind == Kind::Fraction { "train.optimizer" } else { "fraction_solved" }.into()),
+        ..of(&[kind])
+    };
+    for kind in [Kind::Fraction, Kind::Heatmap] {
+        let figure = figures(place.path(), &request(kind)).unwrap().remove(0);
+        check(&figure);
+        for word in words {
+            assert!(figure.svg.contains(&format!("\n{word}\n")), "{kind}: {word}");
+        }
+        // Lines of data are the widest.
+        assert!(!figure.svg.contains("stroke-width=\"18\""), "{kind}");
+        let mut places: Vec<i64> = figure.marks.iter().map(|mark| (10.0 * mark.x) as i64).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), if kind == Kind::Fraction { 20 } else { 10 });
+    }
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

@@ -96,6 +96,11 @@ impl Scale {
         (-1e-9..=1.0 + 1e-9).contains(&place).then(|| place.clamp(0.0, 1.0))
     }
 
+    /// Whether its values are words, which have no order and nothing between them.
+    pub fn is_of_words(&self) -> bool {
+        matches!(self, Scale::Slots(slots) if slots.values.is_empty())
+    }
+
     /// Where the stretch of the axis without values lies, if it has one.
     pub fn gap(&self) -> Option<Range<f64>> {
         match self {

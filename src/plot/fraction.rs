@@ -69,7 +69,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         None => kind.word().to_string(),
     };
     let alt = format!(
-        "{title}. Line plot with {}.{}",
+        "{title}. {} plot with {}.{}",
+        if sweep.keys[x].is_ordered() { "Line" } else { "Point" },
         counted((columns.len() * groups.len()) as u64, "panel"),
         ends(sweep, x, &columns)?
     );

@@ -168,8 +168,9 @@ fn panel(activations: &[f64], units: usize, title: String, (cell, run): (u64, u6
         }
     }
     let names: Vec<String> = (1..=units).map(|unit| unit.to_string()).collect();
+    let values: Vec<f64> = (1..=units).map(|unit| unit as f64).collect();
     let axis = || Axis {
-        scale: Scale::Slots(Slots { names: names.clone(), values: Vec::new() }),
+        scale: Scale::Slots(Slots { names: names.clone(), values: values.clone() }),
         label: "Hidden unit".into(),
     };
     Panel { title, x: axis(), y: axis(), layers: vec![Layer::Cells(Cells { columns: units, colors, data })] }
