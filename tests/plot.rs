@@ -364,6 +364,33 @@ fn censored_runs_count() {
     assert_eq!(of_times("median step to solve: 9 ").0, 6);
 }
 
+/// Few runs start symmetric where noise is large: the caption says how many, and what rests on too few is left out.
+#[test]
+fn times_to_break_rest_on_runs_that_start_symmetric() {
+    let mut cells = String::from("cell,init.scale,runs\n");
+    let mut runs = String::from(
+        "run,cell,seed,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,loss_final,gradient_norm_final,\
+         steps\n",
+    );
+    for (cell, (scale, symmetric)) in [(0.1, 20), (1.0, 12), (10.0, 9), (100.0, 0)].into_iter().enumerate() {
+        cells += &format!("{cell},{scale},20\n");
+        for seed in 0..20 {
+            let (start, step) = if seed < symmetric { ("symmetric", "7") } else { ("broken", "") };
+            runs += &format!("{},{cell},{seed},solved,{start},broken,9,{step},,0,0,50\n", 20 * cell + seed);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    fs::write(place.path().join("runs.csv"), runs).unwrap();
+    let figure = figures(place.path(), &of(&[Kind::Times])).unwrap().remove(0);
+    check(&figure);
+    let count = |what: &str| figure.marks.iter().filter(|mark| mark.text.contains(what)).count();
+    assert_eq!((count("step to break"), count("step to solve")), (2, 4));
+    let caption = &figure.caption;
+    assert!(caption.contains("of the 12 to 20 runs of a cell that start symmetric."), "{caption}");
+    assert!(caption.contains("Left out there is 1 cell of which fewer than 10 runs do."), "{caption}");
+}
+
 /// A map of many cells stays small, and says which of its values it draws.
 #[test]
 fn many_cells_make_no_large_file() {

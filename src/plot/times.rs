@@ -8,7 +8,7 @@ use super::kind::Kind;
 use super::roles::{Line, Roles, across, axis, said, value, with_gaps};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
-use super::words::{SURE, capitalized, counted, label, meaning};
+use super::words::{SURE, capitalized, counted, grouped, label, meaning};
 use super::{PlotError, Request};
 use crate::fit::{Time, survival};
 use crate::measure::Symmetry;
@@ -17,6 +17,9 @@ use crate::output::recorded::{self, Recorded};
 /// What is waited for.
 const EVENTS: [(&str, &str); 2] =
     [("break", "Step at which half have broken"), ("solve", "Step at which half are solved")];
+
+/// Cells of which fewer runs start symmetric have no time to break.
+const ENOUGH: u64 = 10;
 
 /// Of one cell, when what happened to its runs.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +55,16 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             of.add(&run);
         }
     })?;
+    let mut few = 0;
+    for row in roles.rows(sweep) {
+        if let Some(Times { of: [breaking, _] }) = times.get_mut(&row.cell) {
+            // A median of a few runs is no median of the cell; where cells have no more runs, that is known.
+            if !breaking.is_empty() && (breaking.len() as u64) < ENOUGH.min(row.runs) {
+                breaking.clear();
+                few += 1;
+            }
+        }
+    }
     let events: Vec<usize> = (0..EVENTS.len())
         .filter(|event| times.values().any(|times| survival::median(&times.of[*event]).events > 0))
         .collect();
@@ -119,7 +132,15 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         caption.push("Arrow out of a point: its interval has no upper end.".into());
     }
     if events.contains(&0) {
-        caption.push("Time to break: of runs that start symmetric only.".into());
+        let started = roles.rows(sweep).map(|row| times[&row.cell].of[0].len() as u64).filter(|runs| *runs > 0);
+        let (least, most) = started.fold((u64::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
+        let range = if least < most { format!("{} to {}", grouped(least), grouped(most)) } else { grouped(most) };
+        caption.push(format!("Time to break: of the {range} runs of a cell that start symmetric."));
+        if few > 0 {
+            let verb = if few == 1 { "is" } else { "are" };
+            let few = counted(few, "cell");
+            caption.push(format!("Left out there {verb} {few} of which fewer than {ENOUGH} runs do."));
+        }
     }
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
