@@ -208,7 +208,12 @@ fn what_is_not_there_is_named_with_what_is() {
             &[place, "--x", "init.scal"],
             "--x init.scal: the sweep has no such key; it sweeps net.activation, init.scale; did you mean init.scale?",
         ),
-        (&[place, "--y", "fraction_solvd"], "did you mean fraction_solved?"),
+        (
+            &[place, "--y", "fraction_solvd"],
+            "--y fraction_solvd: neither a key nor a column; it sweeps net.activation, init.scale; cells.csv has runs, ",
+        ),
+        (&[place, "--y", "fraction_solvd"], "; did you mean fraction_solved?\n"),
+        (&[place, "--kind", "losses", "--color", "gap"], "--color gap: neither a key nor a column"),
         (&[place, "--color", "net.activaton"], "did you mean net.activation?"),
         (
             &[place, "--where", "net.activation=tahn"],
@@ -528,6 +533,21 @@ fn words_are_all_named_and_not_joined() {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), if kind == Kind::Fraction { 20 } else { 10 });
+    }
+}
+
+/// Columns of traces are none of cells.csv, and are drawn where traces are asked for, or no kind is.
+#[test]
+fn every_column_of_traces_is_drawn() {
+    let (_place, directory) = xor(&["--trace", "1"]);
+    for column in ["loss", "spread", "gap", "distinct_units", "gradient_norm"] {
+        let request = |kinds: &[Kind]| Request { y: Some(column.into()), ..of(kinds) };
+        let figure = figures(&directory, &request(&[Kind::Traces])).unwrap().remove(0);
+        assert!(figure.title.contains(&format!(": {column} of single runs")), "{}", figure.title);
+        check(&figure);
+        assert_eq!(*named(&figures(&directory, &request(&[])).unwrap(), "traces"), figure);
+        let refused = figures(&directory, &request(&[Kind::Fraction])).unwrap_err().to_string();
+        assert!(refused.contains(&format!("--y {column}: neither a key nor a column")), "{refused}");
     }
 }
 

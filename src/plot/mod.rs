@@ -130,13 +130,19 @@ pub fn figures(directory: &Path, request: &Request) -> Result<Vec<Figure>, PlotE
     sweep.check(request)?;
     let mut figures = Vec::new();
     if request.kinds.is_empty() {
+        let mut refused = None;
         for kind in Kind::ALL.iter().filter(|kind| kind.suits(&sweep)) {
             match kind.sheets(&sweep, request) {
                 Ok(sheets) => figures.extend(drawn(&sheets)?),
                 // It was nobody's wish.
                 Err(PlotError::Unsuited { .. }) => {}
+                // What was asked for may be of another kind: a column of traces, or a key for a map.
+                Err(error @ PlotError::Refused(_)) => _ = refused.get_or_insert(error),
                 Err(error) => return Err(error),
             }
+        }
+        if let (true, Some(error)) = (figures.is_empty(), refused) {
+            return Err(error);
         }
         if figures.is_empty() {
             return Err(PlotError::Refused(format!(

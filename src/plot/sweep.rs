@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use super::axis::number;
 use super::words::{counted, grouped};
-use super::{PlotError, Request};
-use crate::output::{Manifest, OutputError, Status, cells};
+use super::{Kind, PlotError, Request};
+use crate::output::{Manifest, OutputError, Status, cells, traces};
 use crate::spec::{Grid, Value, nearest, suggestion};
 
 /// A sweep, as far as `cells.csv` tells, after the filters.
@@ -286,26 +286,39 @@ impl Sweep {
         }
         let near = suggestion(nearest(name, figures.iter().map(String::as_str)));
         let all = figures.join(", ");
-        Err(PlotError::Refused(format!("{flag} {name}: cells.csv has no such column{near}; it has {all}")))
+        Err(PlotError::Refused(format!("{flag} {name}: cells.csv has no such column; it has {all}{near}")))
     }
 
     /// Whether the names of a request are there at all.
     ///
     /// # Errors
-    /// Where one is neither a key nor, if it could be one, a column.
+    /// Where one is neither a key nor, if it could be one, a column of a file that the kinds asked for read.
     pub fn check(&self, request: &Request) -> Result<(), PlotError> {
         if let Some(x) = &request.x {
             self.key("--x", x)?;
         }
+        let traced = match request.kinds.is_empty() {
+            true => self.directory.join(traces::FILE).exists(),
+            false => request.kinds.contains(&Kind::Traces),
+        };
         for (flag, name) in [("--y", &request.y), ("--color", &request.color)] {
             let Some(name) = name else { continue };
-            if let (Err(key), Err(_)) = (self.key(flag, name), self.column(flag, name)) {
-                let near = suggestion(nearest(name, self.columns.iter().map(String::as_str)));
-                let columns = self.columns[1 + self.keys.len()..].join(", ");
-                return Err(PlotError::Refused(format!(
-                    "{key}; nor is it a column of cells.csv{near}: {columns}"
-                )));
+            let of_traces: &[&str] = if traced && flag == "--y" { &super::traces::COLUMNS } else { &[] };
+            if self.key(flag, name).is_ok()
+                || self.column(flag, name).is_ok()
+                || of_traces.contains(&name.as_str())
+            {
+                continue;
             }
+            let (keys, columns) = self.columns[1..].split_at(self.keys.len());
+            let keys = if keys.is_empty() { "no key".into() } else { keys.join(", ") };
+            let mut all = format!("it sweeps {keys}; cells.csv has {}", columns.join(", "));
+            if !of_traces.is_empty() {
+                all += &format!("; {} has {}", traces::FILE, of_traces.join(", "));
+            }
+            let known = self.columns[1..].iter().map(String::as_str).chain(of_traces.iter().copied());
+            let near = suggestion(nearest(name, known));
+            return Err(PlotError::Refused(format!("{flag} {name}: neither a key nor a column; {all}{near}")));
         }
         Ok(())
     }

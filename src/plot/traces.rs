@@ -16,7 +16,7 @@ use super::{PlotError, Request, words};
 use crate::output::traces;
 
 /// The columns that can be drawn.
-const COLUMNS: [&str; 5] = ["loss", "spread", "gap", "distinct_units", "gradient_norm"];
+pub const COLUMNS: [&str; 5] = ["loss", "spread", "gap", "distinct_units", "gradient_norm"];
 
 /// Panels side by side at most.
 const MOST_COLUMNS: usize = 2;
