@@ -551,6 +551,26 @@ fn every_column_of_traces_is_drawn() {
     }
 }
 
+/// Of four keys two are along the axes and one makes panels: the numbers of a map are of the cells that are left.
+#[test]
+fn maps_count_what_they_draw() {
+    let mut cells = String::from("cell,a.x,a.y,a.p,a.q,runs,solved,solve_step_median\n");
+    for cell in 0..36 {
+        let (q, p) = (cell % 2, cell / 2 % 2);
+        let step = if q == 0 { 10 + cell } else { 1_000_000 };
+        cells += &format!("{cell},{},{},{p},{q},1,1,{step}\n", cell / 12, cell / 4 % 3);
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let figure = figures(place.path(), &of(&[Kind::Convergence])).unwrap().remove(0);
+    check(&figure);
+    assert!(figure.caption.starts_with("18 runs in 18 cells (1 each). 18 runs solved."), "{}", figure.caption);
+    assert!(figure.alt.ends_with("18 of 18 runs are solved."), "{}", figure.alt);
+    let color = Some("solve_step_median".into());
+    let heat = figures(place.path(), &Request { color, ..of(&[Kind::Heatmap]) }).unwrap().remove(0);
+    assert!(heat.alt.ends_with("From 10 to 44."), "{}", heat.alt);
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

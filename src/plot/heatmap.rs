@@ -35,14 +35,16 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
     let kind = Kind::Heatmap;
     let map = Map::of(kind, sweep, request)?;
     let [values] = sweep.values([column])?;
-    if values.iter().all(|value| !value.is_finite()) {
+    let shown = map.shown(sweep);
+    let all: Vec<f64> = shown.iter().map(|at| values[*at]).collect();
+    if all.iter().all(|value| !value.is_finite()) {
         return Err(
             kind.unsuited(format!("no cell has a value of {column}; choose another column with --color"))
         );
     }
     let share = is_share(column);
-    let scale = if share { Scale::Linear { low: 0.0, high: 1.0 } } else { color_scale(&values) };
-    let levels = levels(&scale, share, &values);
+    let scale = if share { Scale::Linear { low: 0.0, high: 1.0 } } else { color_scale(&all) };
+    let levels = levels(&scale, share, &all);
     let color = |at: usize| scale.position(values[at]).map(|place| sequential(shade(place)));
     let text =
         |at: usize| format!("{}, {}", reading(column, values[at], None), counted(sweep.rows[at].runs, "run"));
@@ -75,9 +77,9 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
         caption.push(format!("Lines: where it is {}, interpolated between cells.", list.join(", ")));
     }
     caption.extend(meaning_of_columns(&[column.to_string()]));
-    caption.extend(diverged_in_words(sweep, &map.shown(sweep), &[column.to_string()]));
-    let missing = values.iter().any(|value| !value.is_finite());
-    let there = values.iter().copied().filter(|value| value.is_finite());
+    caption.extend(diverged_in_words(sweep, &shown, &[column.to_string()]));
+    let missing = all.iter().any(|value| !value.is_finite());
+    let there = all.into_iter().filter(|value| value.is_finite());
     let (low, high) = there.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
     let legend = Entry { label: "no value".into(), symbol: Symbol::Patch(NOTHING) };
     Ok(map.sheet(

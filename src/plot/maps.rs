@@ -260,17 +260,20 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
     let kind = Kind::Convergence;
     let map = Map::of(kind, sweep, request)?;
     let [steps, solved] = sweep.values(["solve_step_median", "solved"])?;
-    if steps.iter().all(|step| !step.is_finite()) {
+    let shown = map.shown(sweep);
+    let drawn: Vec<f64> = shown.iter().map(|at| steps[*at]).collect();
+    if drawn.iter().all(|step| !step.is_finite()) {
         return Err(kind.unsuited("no run was solved, so there is no time of convergence; --kind heatmap --color loss_final_median shows how near they came"));
     }
     // The reversed colours of other maps: late is dark, next to never, which is grey.
-    let scale = color_scale(&steps);
+    let scale = color_scale(&drawn);
     let color = |at: usize| scale.position(steps[at]).map(|place| sequential(1.0 - shade(place)));
     let text =
         |at: usize| format!("solved {} of {}, at step {}", solved[at], sweep.rows[at].runs, short(steps[at]));
     let panels =
         map.grids(sweep).iter().map(|grid| map.panel(sweep, grid, color, text, Vec::new())).collect();
-    let total = solved.iter().filter(|n| n.is_finite()).sum::<f64>();
+    let total = shown.iter().map(|at| solved[*at]).filter(|n| n.is_finite()).sum::<f64>();
+    let runs = sweep.runs_in(shown.iter().map(|at| &sweep.rows[*at]));
     let mut caption = vec![format!("{} solved.", counted(total as u64, "run"))];
     if sweep.most_runs() > 1 {
         caption.push("Of several runs of a cell: the median of those that are solved.".into());
@@ -280,7 +283,7 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
         Described {
             name: kind.word().into(),
             title: "convergence time".into(),
-            alt: format!("{} of {} runs are solved.", grouped(total as u64), grouped(sweep.total_runs())),
+            alt: format!("{} of {} runs are solved.", grouped(total as u64), grouped(runs)),
             caption,
             legend: vec![patch("not solved", NOTHING)],
             bars: vec![ColorBar {
@@ -299,7 +302,8 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
 pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError> {
     let kind = Kind::Trainability;
     let map = Map::of(kind, sweep, request)?;
-    let places: HashMap<u64, usize> = sweep.rows.iter().enumerate().map(|(at, row)| (row.cell, at)).collect();
+    let places: HashMap<u64, usize> =
+        map.shown(sweep).into_iter().map(|at| (sweep.rows[at].cell, at)).collect();
     // Of the first seed of each cell that is there.
     let mut found: Vec<Option<Found>> = vec![None; sweep.rows.len()];
     recorded::each(&sweep.directory, |run| {
