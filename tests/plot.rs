@@ -105,7 +105,13 @@ fn every_kind_is_drawn_of_a_sweep_that_has_it() {
     let (_place, map) = swept(&map);
     let drawn = figures(&map, &of(&[Kind::Heatmap])).unwrap();
     drawn.iter().for_each(check);
-    assert!(named(&drawn, "heatmap-fraction_solved").svg.contains("Learning rate (train.lr)"));
+    let solved = named(&drawn, "heatmap-fraction_solved");
+    assert!(solved.svg.contains("Learning rate (train.lr)"));
+    let lines = solved.caption.split("Lines, marked on the colour bar: where it is ").nth(1).unwrap();
+    let levels = lines.split(", interpolated").next().unwrap().split(", ").count();
+    // The bar comes before the axes and these before the contours; each line has an outline.
+    let bar = solved.svg.split("Learning rate (train.lr)").next().unwrap();
+    assert_eq!(bar.matches("stroke-width=\"26\"").count(), levels);
 }
 
 #[test]

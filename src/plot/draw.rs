@@ -450,6 +450,10 @@ fn color_bar(pen: &Pen, bar: &ColorBar, (x, y): At) -> Result<(), PlotError> {
         pen.rectangle((from, top), (to, bottom), color.filled())?;
     }
     pen.frame((x, top), (x + BAR_WIDTH - 16.0, bottom), PALE_INK, 0.8)?;
+    for place in bar.levels.iter().filter_map(|level| bar.scale.as_ref()?.position(*level)) {
+        let at = x + place * (BAR_WIDTH - 16.0);
+        contour(pen, &[(at, top - 2.0), (at, bottom + 2.0)])?;
+    }
     let Some(scale) = &bar.scale else {
         let [low, high] = &bar.ends;
         pen.text(low, (x, bottom + 5.0), TICK - 1.0, INK, (HPos::Left, VPos::Top))?;
@@ -545,8 +549,7 @@ fn draw_panel(
             Layer::Contours(lines) => {
                 for line in lines {
                     let line: Vec<At> = line.iter().filter_map(|&(x, y)| at(x, y)).collect();
-                    pen.line(&line, WHITE, 2.6)?;
-                    pen.line(&line, INK, 1.1)?;
+                    contour(pen, &line)?;
                 }
             }
         }
@@ -555,6 +558,12 @@ fn draw_panel(
         label_on_white(pen, label, place, side)?;
     }
     Ok(())
+}
+
+/// A line that is seen on dark and on light.
+fn contour(pen: &Pen, points: &[At]) -> Result<(), PlotError> {
+    pen.line(points, WHITE, 2.6)?;
+    pen.line(points, INK, 1.1)
 }
 
 fn dashed() -> Style {

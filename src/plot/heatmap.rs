@@ -74,7 +74,10 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
     let mut caption = Vec::new();
     if !drawn.is_empty() {
         let list: Vec<String> = drawn.iter().map(|level| number(*level)).collect();
-        caption.push(format!("Lines: where it is {}, interpolated between cells.", list.join(", ")));
+        caption.push(format!(
+            "Lines, marked on the colour bar: where it is {}, interpolated between cells.",
+            list.join(", ")
+        ));
     }
     caption.extend(meaning_of_columns(&[column.to_string()]));
     caption.extend(diverged_in_words(sweep, &shown, &[column.to_string()]));
@@ -94,6 +97,7 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
                 label: capitalized(&label(column)),
                 scale: Some(scale),
                 ends: Default::default(),
+                levels: drawn,
                 colors: sequential,
             }],
         },

@@ -290,6 +290,7 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
                 label: "Step at which it is solved".into(),
                 scale: Some(scale.clone()),
                 ends: Default::default(),
+                levels: Vec::new(),
                 colors: |place| sequential(1.0 - place),
             }],
         },
@@ -343,6 +344,7 @@ pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, Plot
             label: "Trained: rank of the final loss".into(),
             scale: None,
             ends: [low(&losses), high(&losses)],
+            levels: Vec::new(),
             colors: |place| converged(1.0 - place),
         });
     }
@@ -351,6 +353,7 @@ pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, Plot
             label: "Diverged: rank of the step".into(),
             scale: None,
             ends: [low(&steps), high(&steps)],
+            levels: Vec::new(),
             colors: |place| diverged(1.0 - place),
         });
     }

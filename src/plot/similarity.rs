@@ -102,6 +102,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             label: "Similarity of two units".into(),
             scale: Some(Scale::Linear { low: 0.0, high: 1.0 }),
             ends: Default::default(),
+            levels: Vec::new(),
             colors: sequential,
         }],
         panel_height: match rows.first().map_or(0, Vec::len) {
