@@ -577,6 +577,37 @@ fn maps_count_what_they_draw() {
     assert!(heat.alt.ends_with("From 10 to 44."), "{}", heat.alt);
 }
 
+/// Many lines have their censored points in rows, one under the other.
+#[test]
+fn censored_points_of_many_lines_are_told_apart() {
+    let mut cells = String::from("cell,init.scale,train.lr,runs\n");
+    let mut runs = String::from(
+        "run,cell,seed,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,loss_final,gradient_norm_final,\
+         steps\n",
+    );
+    for cell in 0..25 {
+        let (scale, rate) = (cell / 5, cell % 5);
+        cells += &format!("{cell},1e{scale},{rate},10\n");
+        let (outcome, step) = if scale > rate { ("solved", "9") } else { ("stuck", "") };
+        for seed in 0..10 {
+            runs += &format!("{},{cell},{seed},{outcome},none,none,{step},,,0,0,50\n", 10 * cell + seed);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    fs::write(place.path().join("runs.csv"), runs).unwrap();
+    let figure = figures(place.path(), &of(&[Kind::Times])).unwrap().remove(0);
+    check(&figure);
+    assert!(figure.caption.contains("Grey strip, a row for each line: fewer than half"), "{}", figure.caption);
+    let censored = figure.marks.iter().filter(|mark| mark.text.contains("over 50"));
+    let mut places: Vec<(i64, i64)> = censored.map(|mark| (mark.x as i64, mark.y as i64)).collect();
+    let reached = figure.marks.iter().filter(|mark| !mark.text.contains("over 50")).map(|mark| mark.y as i64);
+    assert!(reached.min().unwrap() > places.iter().map(|place| place.1).max().unwrap());
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 15);
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

@@ -35,6 +35,18 @@ const TICK_LENGTH: f64 = 5.0;
 /// Longer words under an axis are cut.
 const MOST_UPRIGHT: f64 = 130.0;
 
+/// Of a panel of more lines, censored points stand in a strip at the top, a row for each line: more arrows side by side are
+/// not told apart.
+const MOST_ARROWS: usize = 3;
+const STRIP_ROW: f64 = 9.0;
+/// The ground of the strip.
+pub const STRIP: RGBColor = RGBColor(242, 242, 242);
+
+/// Height of the strip of censored points of so many lines, if they have one.
+pub fn strip(lines: usize) -> Option<f64> {
+    (lines > MOST_ARROWS).then(|| lines as f64 * STRIP_ROW + 4.0)
+}
+
 /// Draws a sheet.
 ///
 /// # Errors
@@ -496,12 +508,16 @@ fn draw_panel(
         pen.text(line, ((left + right) / 2.0, y), LABEL, INK, (HPos::Center, VPos::Bottom))?;
     }
     let is_map = panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)));
+    let censored = |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
+    if let (Some(height), true) = (strip(series_of(panel)), panel.layers.iter().any(censored)) {
+        pen.rectangle((left, top), (right, top + height), STRIP.filled())?;
+    }
     axes(pen, panel, place, is_map)?;
     bands(pen, &at, panel)?;
     let mut labels: Vec<(&str, At, HPos)> = Vec::new();
     let mut walls = 0;
     let mut serial = 0;
-    let count = panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count();
+    let count = series_of(panel);
     for layer in &panel.layers {
         match layer {
             Layer::Series { points, style, intervals } => {
@@ -564,6 +580,10 @@ fn draw_panel(
 fn contour(pen: &Pen, points: &[At]) -> Result<(), PlotError> {
     pen.line(points, WHITE, 2.6)?;
     pen.line(points, INK, 1.1)
+}
+
+fn series_of(panel: &Panel) -> usize {
+    panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count()
 }
 
 fn dashed() -> Style {
@@ -661,7 +681,7 @@ fn connected(at: &dyn Fn(f64, f64) -> Option<At>, a: &Datum, b: &Datum, across: 
 
 /// The bands of all series, under all of their lines.
 fn bands(pen: &Pen, at: &dyn Fn(f64, f64) -> Option<At>, panel: &Panel) -> Result<(), PlotError> {
-    let count = panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count();
+    let count = series_of(panel);
     let opacity = if count > 3 { 0.12 } else { 0.2 };
     for layer in &panel.layers {
         let Layer::Series { points, style, intervals: Intervals::Band } = layer else { continue };
@@ -725,8 +745,11 @@ fn series(
     let first = (aside.abs() * 2.0) as usize % every;
     let zero_apart = panel.x.scale.gap().is_some();
     for (number, point) in points.iter().enumerate() {
-        let Some((x, y)) = at(point.x, point.y) else { continue };
-        if point.censored {
+        let Some((x, mut y)) = at(point.x, point.y) else { continue };
+        if point.censored && strip(count).is_some() {
+            y = top + 2.0 + STRIP_ROW * (serial as f64 + 0.5);
+            pen.marker((x, y), style)?;
+        } else if point.censored {
             pen.arrow(((x + of_arrows).clamp(left + 4.0, right - 4.0), y), style.color)?;
         } else if number % every == first || number == 0 && zero_apart {
             pen.marker((x, y), style)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::axis::{Scale, number};
+use super::draw::{STRIP, strip};
 use super::fraction::legend;
 use super::kind::Kind;
 use super::roles::{Line, Roles, across, axis, said, value, with_gaps};
@@ -17,6 +18,11 @@ use crate::output::recorded::{self, Recorded};
 /// What is waited for.
 const EVENTS: [(&str, &str); 2] =
     [("break", "Step at which half have broken"), ("solve", "Step at which half are solved")];
+
+/// Height of a panel.
+const HEIGHT: f64 = 280.0;
+/// Arrows point so far out of the topmost points.
+const ARROW: f64 = 16.0;
 
 /// Cells of which fewer runs start symmetric have no time to break.
 const ENOUGH: u64 = 10;
@@ -79,11 +85,11 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             .iter()
             .map(|event| lines.iter().map(|line| points(sweep, x, line, &times, *event)).collect())
             .collect();
-        let all = drawn.iter().flatten().flatten();
         let y = Scale::of(
-            all.flat_map(|datum| [Some(datum.y), datum.interval.map(|ends| ends.0)]).flatten(),
+            all_of(&drawn).flat_map(|datum| [Some(datum.y), datum.interval.map(|ends| ends.0)]).flatten(),
             true,
         );
+        let strip = if all_of(&drawn).any(|datum| datum.censored) { strip(lines.len()) } else { None };
         let panel = |(event, series): (&usize, Vec<Vec<Datum>>)| Panel {
             title: [EVENTS[*event].1, title]
                 .into_iter()
@@ -91,7 +97,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
                 .collect::<Vec<_>>()
                 .join(" · "),
             x: Axis { scale: axis(&sweep.keys[x]), label: capitalized(&label(&sweep.keys[x].name)) },
-            y: Axis { scale: with_room_above(y.clone()), label: "Median time (steps)".into() },
+            y: Axis { scale: with_room_above(y.clone(), strip.unwrap_or(ARROW)), label: "Median time (steps)".into() },
             layers: lines
                 .iter()
                 .zip(series)
@@ -120,11 +126,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     let censored = censored
         .into_iter()
         .any(|layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored)));
+    let rows_apart = strip(groups.first().map_or(0, |(_, lines)| lines.len())).is_some();
     if censored {
-        caption.push(
-            "Arrow: fewer than half got there, so the median is above the last step that was looked at."
-                .into(),
-        );
+        let shown = if rows_apart { "Grey strip, a row for each line" } else { "Arrow" };
+        caption.push(format!(
+            "{shown}: fewer than half got there, so the median is above the last step that was looked at."
+        ));
     }
     let open = |point: &Datum| point.interval.is_some_and(|(_, high)| high == f64::INFINITY);
     let all = rows.iter().flatten().flat_map(|panel| &panel.layers);
@@ -146,12 +153,13 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     caption.extend(sweep.settings_in_words());
     let mut entries = legend(&groups);
     if censored {
-        entries.push(Entry { label: "not reached by half".into(), symbol: Symbol::Censored });
+        let symbol = if rows_apart { Symbol::Patch(STRIP) } else { Symbol::Censored };
+        entries.push(Entry { label: "not reached by half".into(), symbol });
     }
     Ok(vec![Sheet {
         name: kind.word().into(),
         alt: format!(
-            "{title}. Plot with {}, arrows where fewer than half got there.",
+            "{title}. Plot with {}; where fewer than half got there, that is marked.",
             counted(rows.iter().map(Vec::len).sum::<usize>() as u64, "panel")
         ),
         title,
@@ -160,15 +168,20 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         legend: entries,
         bars: Vec::new(),
         rows,
-        panel_height: 280.0,
+        panel_height: HEIGHT,
     }])
 }
 
-/// Arrows point out of the topmost points.
-fn with_room_above(scale: Scale) -> Scale {
+fn all_of(drawn: &[Vec<Vec<Datum>>]) -> impl Iterator<Item = &Datum> {
+    drawn.iter().flatten().flatten()
+}
+
+/// The same values in a panel that has `room` pixels over the topmost of them.
+fn with_room_above(scale: Scale, room: f64) -> Scale {
     match scale {
         Scale::Log { low, high, zero } => {
-            Scale::Log { low, high: (high * (high / low).powf(0.06)).min(f64::MAX), zero }
+            let more = room / (HEIGHT - room);
+            Scale::Log { low, high: (high * (high / low).powf(more)).min(f64::MAX), zero }
         }
         other => other,
     }
