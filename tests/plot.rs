@@ -608,6 +608,23 @@ fn censored_points_of_many_lines_are_told_apart() {
     assert_eq!(places.len(), 15);
 }
 
+/// A mark names the values of all keys that its place stands for.
+#[test]
+fn marks_name_every_key() {
+    let rates = ["--sweep", "train.lr=2,4", "--sweep", "net.activation=tanh,logistic", "--trace", "1"];
+    let (_place, directory) = xor(&rates);
+    let kinds = [Kind::Fraction, Kind::Curves, Kind::Times, Kind::Traces, Kind::Heatmap, Kind::Losses];
+    for figure in figures(&directory, &of(&kinds)).unwrap() {
+        for key in ["perturbation scale = ", "learning rate = ", "activation = "] {
+            // Final losses are of all scales and rates together.
+            if figure.name != "losses" || key.starts_with("activation") {
+                let named = |mark: &symbreak::plot::Mark| mark.text.contains(key);
+                assert!(figure.marks.iter().all(named), "{}: {key}: {:?}", figure.name, figure.marks.first());
+            }
+        }
+    }
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

@@ -163,7 +163,7 @@ fn series(sweep: &Sweep, x: usize, line: &Line, column: &str, [low, middle, high
         let (row, y) = (&sweep.rows[*at], middle[*at]);
         let ends = (low[*at], high[*at]);
         let interval = (ends.0.is_finite() && ends.1.is_finite()).then_some(ends);
-        let of = if line.label.is_empty() { String::new() } else { format!(", {}", line.label) };
+        let of = if line.said.is_empty() { String::new() } else { format!(", {}", line.said) };
         let text = format!(
             "{}{of}: {}, {}",
             said(key, row.values[x]),

@@ -82,7 +82,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     // Their labels stand over the bars.
     let room = 1.06 + 0.085 * known.len() as f64;
     let panel = |((title, _), counts): (&(String, Vec<super::roles::Line>), &Counts)| {
-        let mut layers = counts.layers(&edges);
+        let mut layers = counts.layers(&edges, title);
         layers.extend(known.iter().map(|(at, label)| Layer::Wall { at: *at, label: label.clone() }));
         vec![Panel {
             title: title.clone(),
@@ -169,14 +169,15 @@ impl Counts {
         self.bins.values().chain([&self.zero]).map(|runs| runs[of]).sum()
     }
 
-    /// Those that are solved, and on top of them those that are not.
-    fn layers(&self, edges: &[f64]) -> Vec<Layer> {
+    /// Those that are solved, and on top of them those that are not; `said` is what all have in common.
+    fn layers(&self, edges: &[f64], said: &str) -> Vec<Layer> {
+        let of_all = if said.is_empty() { String::new() } else { format!("{said}, ") };
         let mut bars: [Vec<Bar>; 2] = Default::default();
         let zero = self.zero.iter().any(|n| *n > 0).then_some(((0.0, 0.0), self.zero));
         let bins = self.bins.iter().map(|(bin, of)| ((edges[*bin], edges[bin + 1]), *of));
         for (x, of) in zero.into_iter().chain(bins) {
             let text = format!(
-                "final loss {} to {}: {} solved, {} not",
+                "{of_all}final loss {} to {}: {} solved, {} not",
                 number(x.0),
                 number(x.1),
                 grouped(of[0]),
@@ -311,7 +312,7 @@ mod tests {
     #[test]
     fn solved_runs_stand_under_the_others() {
         let counts = Counts { zero: [1, 0], bins: [(3, [2, 5])].into() };
-        let layers = counts.layers(&edges(1e-3, 1.0));
+        let layers = counts.layers(&edges(1e-3, 1.0), "");
         let [Layer::Bars { bars: solved, .. }, Layer::Bars { bars: not, .. }] = &layers[..] else {
             panic!("two layers")
         };

@@ -158,7 +158,8 @@ impl Map {
             for (place, at) in grid.rows.iter().enumerate() {
                 let Some(at) = *at else { continue };
                 let row = &sweep.rows[at];
-                let text = format!("{}: {}", self.place_in_words(sweep, row), text(at));
+                let of = if grid.title.is_empty() { String::new() } else { format!(", {}", grid.title) };
+                let text = format!("{}{of}: {}", self.place_in_words(sweep, row), text(at));
                 data.push((
                     place % columns,
                     place / columns,

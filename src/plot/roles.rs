@@ -85,7 +85,9 @@ impl Roles {
                 }
                 _ => style(number),
             };
+            let of = |key: Option<(usize, usize)>| key.map(|(key, slot)| said(&sweep.keys[key], slot));
             Line {
+                said: of(color).into_iter().chain(of(panel)).collect::<Vec<_>>().join(", "),
                 label: color.map_or_else(String::new, |(key, slot)| sweep.keys[key].names[slot].clone()),
                 style,
                 rows,
@@ -154,6 +156,8 @@ impl Roles {
 pub struct Line {
     /// Its value of the key told apart by colour.
     pub label: String,
+    /// That and the value of its panel, with their keys: `activation = tanh, learning rate = 4`.
+    pub said: String,
     /// How it looks.
     pub style: Style,
     /// Places of its rows in [`Sweep::rows`].

@@ -201,7 +201,7 @@ fn points(sweep: &Sweep, x: usize, line: &Line, times: &HashMap<u64, Times>, eve
             times.iter().filter_map(|time| if let Time::After(last) = time { Some(*last) } else { None });
         let last = last.fold(f64::NEG_INFINITY, f64::max);
         let y = found.median.unwrap_or(last);
-        let of = if line.label.is_empty() { String::new() } else { format!(", {}", line.label) };
+        let of = if line.said.is_empty() { String::new() } else { format!(", {}", line.said) };
         let median = found.median.map_or_else(|| format!("over {}", number(last)), number);
         let text = format!(
             "{}{of}: median step to {}: {median} ({SURE}: {} to {}), {} of {} runs got there",

@@ -105,7 +105,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             layers.extend(lines.iter().map(|line| {
                 let runs = line.rows.iter().map(|at| (sweep.rows[*at].cell, &found[&sweep.rows[*at].cell]));
                 let points = runs.flat_map(|(cell, (run, points))| {
-                    points.iter().map(move |point| datum(cell, *run, point, column, &line.label))
+                    points.iter().map(move |point| datum(cell, *run, point, column, &line.said))
                 });
                 Layer::Series { points: points.collect(), style: line.style, intervals: Intervals::Band }
             }));
@@ -168,9 +168,9 @@ fn y_scale(column: usize, values: &[f64]) -> Scale {
     Scale::of(values.iter().copied(), COLUMNS[column] != "distinct_units" && far)
 }
 
-fn datum(cell: u64, run: u64, point: &[f64; 6], column: usize, label: &str) -> Datum {
+fn datum(cell: u64, run: u64, point: &[f64; 6], column: usize, said: &str) -> Datum {
     let (step, y) = (point[0], point[1 + column]);
-    let of = if label.is_empty() { String::new() } else { format!("{label}, ") };
+    let of = if said.is_empty() { String::new() } else { format!("{said}, ") };
     let text = format!("{of}run {run}, step {step}: {} {}", COLUMNS[column], super::fraction::short(y));
     Datum { x: step, y, cell: Some(cell), run: Some(run), text, ..Datum::default() }
 }
