@@ -611,18 +611,45 @@ fn censored_points_of_many_lines_are_told_apart() {
 /// A mark names the values of all keys that its place stands for.
 #[test]
 fn marks_name_every_key() {
-    let rates = ["--sweep", "train.lr=2,4", "--sweep", "net.activation=tanh,logistic", "--trace", "1"];
-    let (_place, directory) = xor(&rates);
+    let (_place, directory) = xor(&["--sweep", "train.lr=2,4", "--trace", "1"]);
     let kinds = [Kind::Fraction, Kind::Curves, Kind::Times, Kind::Traces, Kind::Heatmap, Kind::Losses];
     for figure in figures(&directory, &of(&kinds)).unwrap() {
         for key in ["perturbation scale = ", "learning rate = ", "activation = "] {
-            // Final losses are of all scales and rates together.
-            if figure.name != "losses" || key.starts_with("activation") {
+            // What is the same, or put together, in all of a picture stands in its caption.
+            let in_caption = match figure.name.as_str() {
+                "losses" => !key.starts_with("activation"),
+                "curves" | "traces" => key.starts_with("activation"),
+                _ => false,
+            };
+            if !in_caption {
                 let named = |mark: &symbreak::plot::Mark| mark.text.contains(key);
                 assert!(figure.marks.iter().all(named), "{}: {key}: {:?}", figure.name, figure.marks.first());
             }
         }
     }
+}
+
+#[test]
+fn values_that_are_nearly_equal_are_told_apart() {
+    let mut cells = String::from("cell,init.scale,net.activation,runs,fraction_solved\n");
+    for (cell, scale) in ["1", "1.0000001", "1.0000002"].iter().enumerate() {
+        for (number, word) in ["tanh", "relu", "sin"].iter().enumerate() {
+            cells += &format!("{},{scale},{word},10,0.5\n", 3 * cell + number);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = Request {
+        x: Some("net.activation".into()),
+        y: Some("fraction_solved".into()),
+        filters: ["tanh", "sin"].map(|word| ("net.activation".to_string(), word.to_string())).to_vec(),
+        ..of(&[Kind::Fraction])
+    };
+    let figure = figures(place.path(), &request).unwrap().remove(0);
+    for label in ["1", "1.0000001", "1.0000002"] {
+        assert!(figure.svg.contains(&format!("\n{label}\n")), "{label}");
+    }
+    assert!(figure.caption.contains("Only net.activation = tanh or sin."), "{}", figure.caption);
 }
 
 const ROWS: [&str; 4] = [

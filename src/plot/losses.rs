@@ -13,6 +13,7 @@ use super::sweep::Sweep;
 use super::words::{capitalized, counted, grouped, label};
 use super::{PlotError, Request};
 use crate::measure::Outcome;
+use crate::net::Loss;
 use crate::output::recorded;
 
 /// Bars of a panel.
@@ -213,12 +214,15 @@ fn edges(low: f64, high: f64) -> Vec<f64> {
 }
 
 fn loss_name(sweep: &Sweep) -> String {
-    match sweep.setting("train.loss").and_then(Json::as_str) {
-        Some("mse") => "final loss (mean squared error)".into(),
-        Some("half-sse") => "final loss (half the sum of squared errors)".into(),
-        Some("bce") => "final loss (binary cross-entropy)".into(),
-        _ => "final loss (loss_final)".into(),
-    }
+    let loss = sweep.setting("train.loss").and_then(Json::as_str).and_then(Loss::from_word);
+    let name = match loss {
+        Some(Loss::Mse) => "mean squared error",
+        Some(Loss::HalfSse) => "half the sum of squared errors",
+        Some(Loss::Bce) => "binary cross-entropy",
+        Some(Loss::CrossEntropy) => "cross-entropy",
+        None => "loss_final",
+    };
+    format!("final loss ({name})")
 }
 
 /// Losses at which nets of two units stay on XOR under a squared loss: the origin, where all outputs are the middle of the targets;

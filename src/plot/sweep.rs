@@ -30,8 +30,8 @@ pub struct Sweep {
     pub seed: Option<u64>,
     /// `run` that was asked for.
     pub run: Option<u64>,
-    /// The filters, in words.
-    pub chosen: Vec<String>,
+    /// The filters: keys and which of their values.
+    chosen: Vec<(String, Vec<String>)>,
     /// Cells of the grid that `cells.csv` does not have, as far as the manifest tells.
     absent: u64,
 }
@@ -225,7 +225,10 @@ impl Sweep {
                     self.keys[at].absent.clear();
                 }
             }
-            self.chosen.push(format!("{name} = {value}"));
+            match self.chosen.iter_mut().find(|(chosen, _)| chosen == name) {
+                Some((_, values)) => values.push(value.clone()),
+                None => self.chosen.push((name.clone(), vec![value.clone()])),
+            }
         }
         let keep = |row: &Row| {
             let passes = |(slots, slot): (&Option<Vec<usize>>, &usize)| {
@@ -412,7 +415,8 @@ impl Sweep {
     pub fn settings_in_words(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if !self.chosen.is_empty() {
-            sentences.push(format!("Only {}.", self.chosen.join(", ")));
+            let all = self.chosen.iter().map(|(name, values)| format!("{name} = {}", values.join(" or ")));
+            sentences.push(format!("Only {}.", all.collect::<Vec<_>>().join(", ")));
         }
         let word = |key: &str| match self.setting(key)? {
             Json::String(word) => Some(word.clone()),
@@ -488,7 +492,7 @@ impl Key {
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(to, from)| order[*from] = to);
         let numbers: Vec<f64> = sorted.iter().map(|from| numbers[*from]).collect();
-        let names = numbers.iter().map(|x| number(*x)).collect();
+        let names = super::axis::numbers(&numbers);
         (Key { name: name.into(), names, numbers, absent: Vec::new() }, order)
     }
 
