@@ -652,6 +652,19 @@ fn values_that_are_nearly_equal_are_told_apart() {
     assert!(figure.caption.contains("Only net.activation = tanh or sin."), "{}", figure.caption);
 }
 
+#[test]
+fn a_single_cell_stands_over_its_perturbation_scale() {
+    let place = tempdir().unwrap();
+    let cells = "cell,net.activation,init.scale,runs,fraction_solved\n0,tanh,0.1,10,0.5\n";
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = Request { y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) };
+    let figure = figures(place.path(), &request).unwrap().remove(0);
+    assert!(figure.svg.contains("Perturbation scale (init.scale)"));
+    let refused = figures(place.path(), &of(&[Kind::Heatmap])).unwrap_err().to_string();
+    let said = "two keys of two or more values each; there is net.activation of 1 value, init.scale of 1 value";
+    assert!(refused.contains(said), "{refused}");
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

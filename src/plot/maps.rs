@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::palette::{NOTHING, converged, diverged, sequential};
 use super::roles::{Roles, by_interest, said, slots};
 use super::sheet::{Axis, Cells, ColorBar, Datum, Entry, Layer, Panel, Sheet, Symbol, in_rows};
-use super::sweep::{Row, Sweep};
+use super::sweep::{Key, Row, Sweep};
 use super::words::{capitalized, counted, grouped, label, meaning};
 use super::{PlotError, Request};
 use crate::measure::Outcome;
@@ -66,7 +66,9 @@ impl Map {
             }
         };
         let (Some(x), Some(y)) = (x, y) else {
-            let swept: Vec<&str> = sweep.keys.iter().map(|key| key.name.as_str()).collect();
+            let values = |key: &Key| counted(key.names.len() as u64, "value");
+            let swept: Vec<String> =
+                sweep.keys.iter().map(|key| format!("{} of {}", key.name, values(key))).collect();
             let has = if swept.is_empty() { "none".into() } else { swept.join(", ") };
             return Err(
                 kind.unsuited(format!("it needs two keys of two or more values each; there is {has}"))

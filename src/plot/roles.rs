@@ -211,8 +211,11 @@ pub fn with_gaps(key: &Key, mut points: Vec<Datum>) -> Vec<Datum> {
 /// # Errors
 /// Where it is not there; `None` where nothing is swept.
 pub fn across(sweep: &Sweep, asked: Option<&String>) -> Result<Option<usize>, PlotError> {
-    match asked {
-        Some(name) => sweep.key("--x", name).map(Some),
-        None => Ok(by_interest(sweep).first().copied().or_else(|| (!sweep.keys.is_empty()).then_some(0))),
+    if let Some(name) = asked {
+        return sweep.key("--x", name).map(Some);
     }
+    // Of a single cell all keys have one value.
+    let scale = || sweep.keys.iter().position(|key| key.name == "init.scale");
+    let first = || (!sweep.keys.is_empty()).then_some(0);
+    Ok(by_interest(sweep).first().copied().or_else(scale).or_else(first))
 }
