@@ -219,6 +219,14 @@ fn what_is_not_there_is_named_with_what_is() {
             "--y fraction_solvd: neither a key nor a column; it sweeps net.activation, init.scale; cells.csv has runs, ",
         ),
         (&[place, "--y", "fraction_solvd"], "; did you mean fraction_solved?\n"),
+        (
+            &[place, "--kind", "losses", "--y", "solved"],
+            "--y would do nothing: --kind losses uses --color",
+        ),
+        (
+            &[place, "--kind", "times", "--kind", "losses", "--y", "solved"],
+            "--y would do nothing: --kind times uses --x, --color; --kind losses uses --color",
+        ),
         (&[place, "--kind", "losses", "--color", "gap"], "--color gap: neither a key nor a column"),
         (&[place, "--color", "net.activaton"], "did you mean net.activation?"),
         (
@@ -326,6 +334,7 @@ fn no_file_makes_it_panic() {
             fs::write(place.path().join("runs.csv"), runs).unwrap();
             for kind in Kind::ALL {
                 for color in [None, Some("loss_final_median".to_string())] {
+                    let color = color.filter(|_| kind.flags().contains(&"--color"));
                     let request = Request { color, ..of(&[*kind]) };
                     match figures(place.path(), &request) {
                         Ok(figures) => {

@@ -128,6 +128,7 @@ impl PlotError {
 pub fn figures(directory: &Path, request: &Request) -> Result<Vec<Figure>, PlotError> {
     let sweep = Sweep::open(directory, &request.filters)?;
     sweep.check(request)?;
+    Kind::check_flags(request)?;
     let mut figures = Vec::new();
     if request.kinds.is_empty() {
         let mut refused = None;
