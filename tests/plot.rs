@@ -674,6 +674,23 @@ fn a_single_cell_stands_over_its_perturbation_scale() {
     assert!(refused.contains(said), "{refused}");
 }
 
+/// Unit i stands as far to the right as up, and the same units are named on both axes.
+#[test]
+fn similarity_has_the_same_units_on_both_axes() {
+    let wide = ["xor-scale", "--seeds", "2", "--set", "train.steps=9", "--set", "net.activation=tanh"];
+    let wide = [&wide[..], &["--set", "net.hidden=64", "--sweep", "init.scale=0,1", "--save-params"]].concat();
+    let (_place, directory) = swept(&wide);
+    let figure = figures(&directory, &of(&[Kind::Similarity])).unwrap().remove(0);
+    let labels = |anchor: &str| -> Vec<u32> {
+        let texts = figure.svg.split("<text ").filter(|text| text.contains(anchor) && text.contains("\"125\""));
+        texts.filter_map(|text| text.lines().nth(1)?.parse().ok()).collect()
+    };
+    // Two panels side by side, each with its ticks.
+    let (across, up) = (labels("text-anchor=\"middle\""), labels("text-anchor=\"end\""));
+    assert!(across.len() >= 4 && across == up, "{across:?} {up:?}");
+    assert!(across.iter().all(|unit| unit % 10 == 0), "{across:?}");
+}
+
 const ROWS: [&str; 4] = [
     "0.0,10,0,0,10,0.0,0.0,0.28",
     "0.1,10,5,0,5,0.5,0.24,0.76",

@@ -245,7 +245,7 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
     let below = |column: usize| sheet.rows.iter().filter_map(move |row| row.get(column));
     let make = |(column, (panel, title)): (usize, (&Panel, Vec<String>))| {
         let start = MARGIN + column as f64 * each;
-        let y_ticks = y_ticks(&panel.y.scale, height);
+        let mut y_ticks = y_ticks(&panel.y.scale, height);
         let y_tick_width = below(column).map(&tick_width).fold(0.0, f64::max);
         let same_y = column > 0 && row[column - 1].y.label == panel.y.label;
         let y_label = if same_y { Vec::new() } else { wrap(&panel.y.label, LABEL, height) };
@@ -256,7 +256,14 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
         let next = sheet.rows.get(number + 1).and_then(|row| row.get(column));
         let same_x = next.is_some_and(|below| below.x.label == panel.x.label);
         let x_label = if same_x { Vec::new() } else { wrap(&panel.x.label, LABEL, right - left) };
-        let (x_ticks, upright) = x_ticks(&panel.x.scale, right - left);
+        let (mut x_ticks, upright) = x_ticks(&panel.x.scale, right - left);
+        if panel.x.scale == panel.y.scale {
+            // The same things on both axes have the same marks: as many as there is room for on both.
+            match x_ticks.len() < y_ticks.len() {
+                true => y_ticks.clone_from(&x_ticks),
+                false => x_ticks.clone_from(&y_ticks),
+            }
+        }
         let longest = x_ticks.iter().map(|tick| text::width(&tick.label, TICK)).fold(0.0, f64::max);
         Place {
             left,
