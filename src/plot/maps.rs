@@ -16,7 +16,7 @@ use super::{PlotError, Request};
 use crate::measure::Outcome;
 use crate::output::recorded;
 
-/// A map of more cells has no marks: there are several cells a pixel then, and a mark takes more room than its cell.
+/// Of more cells evenly spread ones have marks: a mark takes more room than its cell, and nobody points at a single pixel.
 pub const MOST_MARKS: usize = 10_000;
 
 /// A picture has no more columns and rows of pixels than this; of more values, evenly spread ones are drawn.
@@ -156,18 +156,17 @@ impl Map {
         let columns = self.columns();
         let colors: Vec<Option<RGBColor>> = grid.rows.iter().map(|at| at.and_then(&color)).collect();
         let mut data = Vec::new();
-        if sweep.rows.len() <= MOST_MARKS {
-            for (place, at) in grid.rows.iter().enumerate() {
-                let Some(at) = *at else { continue };
-                let row = &sweep.rows[at];
-                let of = if grid.title.is_empty() { String::new() } else { format!(", {}", grid.title) };
-                let text = format!("{}{of}: {}", self.place_in_words(sweep, row), text(at));
-                data.push((
-                    place % columns,
-                    place / columns,
-                    Datum { cell: Some(row.cell), text, ..Datum::default() },
-                ));
-            }
+        let panels = self.roles.panel.as_ref().map_or(1, |(_, slots)| slots.len());
+        let stride = ((panels * grid.rows.len()) as f64 / MOST_MARKS as f64).sqrt().ceil() as usize;
+        for (place, at) in grid.rows.iter().enumerate() {
+            let (column, line) = (place % columns, place / columns);
+            let Some(at) = at.filter(|_| [column, line].iter().all(|at| at % stride == stride / 2)) else {
+                continue;
+            };
+            let row = &sweep.rows[at];
+            let of = if grid.title.is_empty() { String::new() } else { format!(", {}", grid.title) };
+            let text = format!("{}{of}: {}", self.place_in_words(sweep, row), text(at));
+            data.push((column, line, Datum { cell: Some(row.cell), text, ..Datum::default() }));
         }
         let mut layers = vec![Layer::Cells(Cells { columns, colors, data })];
         layers.extend(contours);

@@ -71,7 +71,7 @@ pub struct Figure {
     pub width: u32,
     /// In pixels of the SVG.
     pub height: u32,
-    /// Its points and cells. A map of over 10,000 cells has none: each would take more room than its cell.
+    /// Its points and cells; of a map of over 10,000 cells evenly spread ones.
     pub marks: Vec<Mark>,
 }
 

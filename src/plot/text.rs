@@ -80,7 +80,7 @@ mod tests {
         assert!(lines.iter().all(|line| width(line, 12.0) <= 120.0), "{lines:?}");
         assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
         assert!(wrap("", 12.0, 120.0).is_empty());
-        let room = width("Share · activation = logistic", 12.0);
+        let room = width("activation = logistic 4", 12.0);
         assert_eq!(
             wrap("Share of runs · activation = logistic 43.2\u{a0}%", 12.0, room),
             ["Share of runs ·", "activation\u{a0}=\u{a0}logistic", "43.2\u{a0}%"]
