@@ -105,7 +105,13 @@ fn every_kind_is_drawn_of_a_sweep_that_has_it() {
     let (_place, map) = swept(&map);
     let drawn = figures(&map, &of(&[Kind::Heatmap])).unwrap();
     drawn.iter().for_each(check);
-    assert!(named(&drawn, "heatmap-fraction_solved").svg.contains("Learning rate (train.lr)"));
+    let solved = named(&drawn, "heatmap-fraction_solved");
+    assert!(solved.svg.contains("Learning rate (train.lr)"));
+    let lines = solved.caption.split("Lines, marked on the colour bar: where it is ").nth(1).unwrap();
+    let levels = lines.split(", interpolated").next().unwrap().split(", ").count();
+    // The bar comes before the axes and these before the contours; each line has an outline.
+    let bar = solved.svg.split("Learning rate (train.lr)").next().unwrap();
+    assert_eq!(bar.matches("stroke-width=\"26\"").count(), levels);
 }
 
 #[test]
@@ -208,7 +214,20 @@ fn what_is_not_there_is_named_with_what_is() {
             &[place, "--x", "init.scal"],
             "--x init.scal: the sweep has no such key; it sweeps net.activation, init.scale; did you mean init.scale?",
         ),
-        (&[place, "--y", "fraction_solvd"], "did you mean fraction_solved?"),
+        (
+            &[place, "--y", "fraction_solvd"],
+            "--y fraction_solvd: neither a key nor a column; it sweeps net.activation, init.scale; cells.csv has runs, ",
+        ),
+        (&[place, "--y", "fraction_solvd"], "; did you mean fraction_solved?\n"),
+        (
+            &[place, "--kind", "losses", "--y", "solved"],
+            "--y would do nothing: --kind losses uses --color",
+        ),
+        (
+            &[place, "--kind", "times", "--kind", "losses", "--y", "solved"],
+            "--y would do nothing: --kind times uses --x, --color; --kind losses uses --color",
+        ),
+        (&[place, "--kind", "losses", "--color", "gap"], "--color gap: neither a key nor a column"),
         (&[place, "--color", "net.activaton"], "did you mean net.activation?"),
         (
             &[place, "--where", "net.activation=tahn"],
@@ -315,6 +334,7 @@ fn no_file_makes_it_panic() {
             fs::write(place.path().join("runs.csv"), runs).unwrap();
             for kind in Kind::ALL {
                 for color in [None, Some("loss_final_median".to_string())] {
+                    let color = color.filter(|_| kind.flags().contains(&"--color"));
                     let request = Request { color, ..of(&[*kind]) };
                     match figures(place.path(), &request) {
                         Ok(figures) => {
@@ -364,22 +384,317 @@ fn censored_runs_count() {
     assert_eq!(of_times("median step to solve: 9 ").0, 6);
 }
 
+/// Few runs start symmetric where noise is large: the caption says how many, and what rests on too few is left out.
+#[test]
+fn times_to_break_rest_on_runs_that_start_symmetric() {
+    let mut cells = String::from("cell,init.scale,runs\n");
+    let mut runs = String::from(
+        "run,cell,seed,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,loss_final,gradient_norm_final,\
+         steps\n",
+    );
+    for (cell, (scale, symmetric)) in [(0.1, 20), (1.0, 12), (10.0, 9), (100.0, 0)].into_iter().enumerate() {
+        cells += &format!("{cell},{scale},20\n");
+        for seed in 0..20 {
+            let (start, step) = if seed < symmetric { ("symmetric", "7") } else { ("broken", "") };
+            runs += &format!("{},{cell},{seed},solved,{start},broken,9,{step},,0,0,50\n", 20 * cell + seed);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    fs::write(place.path().join("runs.csv"), runs).unwrap();
+    let figure = figures(place.path(), &of(&[Kind::Times])).unwrap().remove(0);
+    check(&figure);
+    let count = |what: &str| figure.marks.iter().filter(|mark| mark.text.contains(what)).count();
+    assert_eq!((count("step to break"), count("step to solve")), (2, 4));
+    let caption = &figure.caption;
+    assert!(caption.contains("of the 12 to 20 runs of a cell that start symmetric."), "{caption}");
+    assert!(caption.contains("Left out there is 1 cell of which fewer than 10 runs do."), "{caption}");
+}
+
 /// A map of many cells stays small, and says which of its values it draws.
 #[test]
 fn many_cells_make_no_large_file() {
-    let place = tempdir().unwrap();
-    let mut cells = String::from("cell,a.x,a.y,runs,broken,partial,symmetric,fraction_solved\n");
-    let side = 700;
-    for cell in 0..side * side {
-        let noise = f64::from((cell as u32).wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
-        cells += &format!("{cell},{},{},1,0,0,0,{noise}\n", cell / side, cell % side);
-    }
-    fs::write(place.path().join("cells.csv"), cells).unwrap();
-    let request = Request { color: Some("fraction_solved".into()), ..of(&[Kind::Heatmap]) };
-    let figure = figures(place.path(), &request).unwrap().remove(0);
+    let map = |side: usize| {
+        let place = tempdir().unwrap();
+        let mut cells = String::from("cell,a.x,a.y,runs,broken,partial,symmetric,fraction_solved\n");
+        for cell in 0..side * side {
+            let noise = f64::from((cell as u32).wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
+            cells += &format!("{cell},{},{},1,0,0,0,{noise}\n", cell / side, cell % side);
+        }
+        fs::write(place.path().join("cells.csv"), cells).unwrap();
+        let request = Request { color: Some("fraction_solved".into()), ..of(&[Kind::Heatmap]) };
+        figures(place.path(), &request).unwrap().remove(0)
+    };
+    let figure = map(142);
+    let texts: usize = figure.marks.iter().map(|mark| mark.text.len() + 40).sum();
+    assert!(figure.svg.len() + texts < 2_000_000, "{} {texts}", figure.svg.len());
+    assert!((2_500..=10_000).contains(&figure.marks.len()), "{}", figure.marks.len());
+    let figure = map(700);
     assert!(figure.svg.len() < 10_000_000, "{}", figure.svg.len());
-    assert!(figure.marks.is_empty());
+    assert!((2_500..=10_000).contains(&figure.marks.len()), "{}", figure.marks.len());
     assert!(figure.caption.contains("Drawn are 640 of the 700 values of a.x."), "{}", figure.caption);
+}
+
+/// Shares with diverged runs do not read as if those had ended the other way.
+#[test]
+fn diverged_runs_are_counted_in_the_caption() {
+    let cells = "cell,train.lr,net.hidden,runs,diverged,broken,partial,symmetric,fraction_solved,fraction_broken\n\
+                 0,0.1,2,10,0,8,0,2,0.5,0.8\n1,1,2,10,3,7,0,0,0.5,0.7\n2,0.1,4,10,0,8,0,2,0.5,0.8\n3,1,4,10,1,9,0,0,0.5,0.9\n";
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let caption = |request: &Request| figures(place.path(), request).unwrap().remove(0).caption;
+    let both = caption(&of(&[Kind::Fraction]));
+    assert!(both.contains("4 runs diverged and count as neither."), "{both}");
+    let only = vec![("net.hidden".to_string(), "4".to_string())];
+    let one = caption(&Request { filters: only, y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) });
+    assert!(one.contains("1 run diverged and counts only in the total."), "{one}");
+    let map = caption(&of(&[Kind::Heatmap]));
+    assert!(map.contains("4 runs diverged and count only in the total."), "{map}");
+    let none = vec![("train.lr".to_string(), "0.1".to_string())];
+    let none = caption(&Request { filters: none, ..of(&[Kind::Fraction]) });
+    assert!(!none.contains("diverged"), "{none}");
+}
+
+/// The same results, as if their spec had been another.
+fn respecified(directory: &Path, change: impl Fn(&mut serde_json::Value)) {
+    let path = directory.join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest["spec"]);
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn captions_say_where_runs_start() {
+    let (_place, directory) = xor(&[]);
+    let caption = || figures(&directory, &of(&[Kind::Fraction])).unwrap().remove(0).caption;
+    assert!(caption().contains("hidden units 2, from zero, momentum"), "{}", caption());
+    respecified(&directory, |spec| {
+        spec["init"]["base"] = "constant".into();
+        spec["init"]["scale"] = 0.25.into();
+    });
+    assert!(caption().contains("from a constant 0.5, perturbation scale 0.25, momentum"), "{}", caption());
+    respecified(&directory, |spec| spec["init"]["base"] = "copies".into());
+    assert!(caption().contains("from copies at a random point (up to ±0.5), perturb"), "{}", caption());
+}
+
+/// Titles and captions are of the panels that are drawn, and of levels that are on their axes.
+#[test]
+fn without_hidden_units_nothing_is_said_of_them() {
+    let small = ["xor-scale", "--seeds", "20", "--set", "train.steps=300", "--set", "net.activation=tanh"];
+    let no_hidden = ["--set", "net.hidden=none", "--sweep", "init.scale=0,log:0.1:10:3", "--trace", "1"];
+    let (_place, directory) = swept(&[&small[..], &no_hidden].concat());
+    let drawn = figures(&directory, &of(&[Kind::Traces, Kind::Losses])).unwrap();
+    drawn.iter().for_each(check);
+    assert!(drawn[0].title.contains(": loss of single runs"), "{}", drawn[0].title);
+    for figure in &drawn {
+        assert!(figure.caption.contains("Task xor, no hidden layer, from zero, "), "{}", figure.caption);
+        for word in ["pread", "copies", "alike", "hidden units", "tanh", "1/8"] {
+            let texts = [&figure.caption, &figure.alt, &figure.svg];
+            assert!(texts.iter().all(|text| !text.contains(word)), "{}: {word}", figure.name);
+        }
+    }
+    let (_place, directory) = xor(&[]);
+    let only = vec![("init.scale".to_string(), "0".to_string())];
+    let losses = figures(&directory, &Request { filters: only, ..of(&[Kind::Losses]) }).unwrap().remove(0);
+    assert!(losses.alt.contains("1/4: ") && !losses.alt.contains("1/8: "), "{}", losses.alt);
+}
+
+/// Lines and bands do not run over cells of the grid that are not there.
+#[test]
+fn missing_cells_are_gaps() {
+    let (_place, directory) = xor(&[]);
+    let path = directory.join("cells.csv");
+    let whole = fs::read_to_string(&path).unwrap();
+    let drawn = |without: &dyn Fn(&str) -> bool| {
+        let left: Vec<&str> = whole.lines().filter(|line| !without(line)).collect();
+        fs::write(&path, left.join("\n") + "\n").unwrap();
+        let request = Request { y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) };
+        let figure = figures(&directory, &request).unwrap().remove(0);
+        // Markers of two lines are circles and rectangles.
+        (figure.svg.matches("<polygon").count(), figure.caption)
+    };
+    let (bands, caption) = drawn(&|_| false);
+    assert!(bands == 2 && !caption.contains("missing"), "{bands} {caption}");
+    let (bands, caption) = drawn(&|line| line.contains("tanh,1.0,"));
+    assert!(bands == 3 && caption.contains("Of the whole sweep 1 cell is missing."), "{bands} {caption}");
+    let (bands, caption) = drawn(&|line| line.contains(",1.0,20,"));
+    assert!(bands == 4 && caption.contains("Of the whole sweep 2 cells are missing."), "{bands} {caption}");
+    // Without the manifest nobody knows of the values that no cell has.
+    fs::remove_file(directory.join("manifest.json")).unwrap();
+    assert_eq!(drawn(&|line| line.contains(",1.0,20,")).0, 2);
+}
+
+/// A name for each of many words, and no line that joins them.
+#[test]
+fn words_are_all_named_and_not_joined() {
+    let words = ["logistic", "tanh", "relu", "leaky-relu", "softplus", "swish", "identity", "sin", "arctan", "erf"];
+    let mut cells = String::from("cell,net.activation,train.optimizer,runs,fraction_solved\n");
+    for (cell, word) in words.iter().enumerate() {
+        for (number, optimizer) in ["sgd", "adam"].iter().enumerate() {
+            cells += &format!("{},{word},{optimizer},10,0.{cell}{number}\n", 2 * cell + number);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = |kind| Request {
+        x: Some("net.activation".into()),
+        y: (kind == Kind::Fraction).then(|| "fraction_solved".into()),
+        color: Some(if kind == Kind::Fraction { "train.optimizer" } else { "fraction_solved" }.into()),
+        ..of(&[kind])
+    };
+    for kind in [Kind::Fraction, Kind::Heatmap] {
+        let figure = figures(place.path(), &request(kind)).unwrap().remove(0);
+        check(&figure);
+        for word in words {
+            assert!(figure.svg.contains(&format!("\n{word}\n")), "{kind}: {word}");
+        }
+        // Lines of data are the widest.
+        assert!(!figure.svg.contains("stroke-width=\"18\""), "{kind}");
+        let mut places: Vec<i64> = figure.marks.iter().map(|mark| (10.0 * mark.x) as i64).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), if kind == Kind::Fraction { 20 } else { 10 });
+    }
+}
+
+/// Columns of traces are none of cells.csv, and are drawn where traces are asked for, or no kind is.
+#[test]
+fn every_column_of_traces_is_drawn() {
+    let (_place, directory) = xor(&["--trace", "1"]);
+    for column in ["loss", "spread", "gap", "distinct_units", "gradient_norm"] {
+        let request = |kinds: &[Kind]| Request { y: Some(column.into()), ..of(kinds) };
+        let figure = figures(&directory, &request(&[Kind::Traces])).unwrap().remove(0);
+        assert!(figure.title.contains(&format!(": {column} of single runs")), "{}", figure.title);
+        check(&figure);
+        assert_eq!(*named(&figures(&directory, &request(&[])).unwrap(), "traces"), figure);
+        let refused = figures(&directory, &request(&[Kind::Fraction])).unwrap_err().to_string();
+        assert!(refused.contains(&format!("--y {column}: neither a key nor a column")), "{refused}");
+    }
+}
+
+/// Of four keys two are along the axes and one makes panels: the numbers of a map are of the cells that are left.
+#[test]
+fn maps_count_what_they_draw() {
+    let mut cells = String::from("cell,a.x,a.y,a.p,a.q,runs,solved,solve_step_median\n");
+    for cell in 0..36 {
+        let (q, p) = (cell % 2, cell / 2 % 2);
+        let step = if q == 0 { 10 + cell } else { 1_000_000 };
+        cells += &format!("{cell},{},{},{p},{q},1,1,{step}\n", cell / 12, cell / 4 % 3);
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let figure = figures(place.path(), &of(&[Kind::Convergence])).unwrap().remove(0);
+    check(&figure);
+    assert!(figure.caption.starts_with("18 runs in 18 cells (1 each). 18 runs solved."), "{}", figure.caption);
+    assert!(figure.alt.ends_with("18 of 18 runs are solved."), "{}", figure.alt);
+    let color = Some("solve_step_median".into());
+    let heat = figures(place.path(), &Request { color, ..of(&[Kind::Heatmap]) }).unwrap().remove(0);
+    assert!(heat.alt.ends_with("From 10 to 44."), "{}", heat.alt);
+}
+
+/// Many lines have their censored points in rows, one under the other.
+#[test]
+fn censored_points_of_many_lines_are_told_apart() {
+    let mut cells = String::from("cell,init.scale,train.lr,runs\n");
+    let mut runs = String::from(
+        "run,cell,seed,outcome,symmetry_initial,symmetry,solve_step,break_step,diverge_step,loss_final,gradient_norm_final,\
+         steps\n",
+    );
+    for cell in 0..25 {
+        let (scale, rate) = (cell / 5, cell % 5);
+        cells += &format!("{cell},1e{scale},{rate},10\n");
+        let (outcome, step) = if scale > rate { ("solved", "9") } else { ("stuck", "") };
+        for seed in 0..10 {
+            runs += &format!("{},{cell},{seed},{outcome},none,none,{step},,,0,0,50\n", 10 * cell + seed);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    fs::write(place.path().join("runs.csv"), runs).unwrap();
+    let figure = figures(place.path(), &of(&[Kind::Times])).unwrap().remove(0);
+    check(&figure);
+    assert!(figure.caption.contains("Grey strip, a row for each line: fewer than half"), "{}", figure.caption);
+    let censored = figure.marks.iter().filter(|mark| mark.text.contains("over 50"));
+    let mut places: Vec<(i64, i64)> = censored.map(|mark| (mark.x as i64, mark.y as i64)).collect();
+    let reached = figure.marks.iter().filter(|mark| !mark.text.contains("over 50")).map(|mark| mark.y as i64);
+    assert!(reached.min().unwrap() > places.iter().map(|place| place.1).max().unwrap());
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 15);
+}
+
+/// A mark names the values of all keys that its place stands for.
+#[test]
+fn marks_name_every_key() {
+    let (_place, directory) = xor(&["--sweep", "train.lr=2,4", "--trace", "1"]);
+    let kinds = [Kind::Fraction, Kind::Curves, Kind::Times, Kind::Traces, Kind::Heatmap, Kind::Losses];
+    for figure in figures(&directory, &of(&kinds)).unwrap() {
+        for key in ["perturbation scale = ", "learning rate = ", "activation = "] {
+            // What is the same, or put together, in all of a picture stands in its caption.
+            let in_caption = match figure.name.as_str() {
+                "losses" => !key.starts_with("activation"),
+                "curves" | "traces" => key.starts_with("activation"),
+                _ => false,
+            };
+            if !in_caption {
+                let named = |mark: &symbreak::plot::Mark| mark.text.contains(key);
+                assert!(figure.marks.iter().all(named), "{}: {key}: {:?}", figure.name, figure.marks.first());
+            }
+        }
+    }
+}
+
+#[test]
+fn values_that_are_nearly_equal_are_told_apart() {
+    let mut cells = String::from("cell,init.scale,net.activation,runs,fraction_solved\n");
+    for (cell, scale) in ["1", "1.0000001", "1.0000002"].iter().enumerate() {
+        for (number, word) in ["tanh", "relu", "sin"].iter().enumerate() {
+            cells += &format!("{},{scale},{word},10,0.5\n", 3 * cell + number);
+        }
+    }
+    let place = tempdir().unwrap();
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = Request {
+        x: Some("net.activation".into()),
+        y: Some("fraction_solved".into()),
+        filters: ["tanh", "sin"].map(|word| ("net.activation".to_string(), word.to_string())).to_vec(),
+        ..of(&[Kind::Fraction])
+    };
+    let figure = figures(place.path(), &request).unwrap().remove(0);
+    for label in ["1", "1.0000001", "1.0000002"] {
+        assert!(figure.svg.contains(&format!("\n{label}\n")), "{label}");
+    }
+    assert!(figure.caption.contains("Only net.activation = tanh or sin."), "{}", figure.caption);
+}
+
+#[test]
+fn a_single_cell_stands_over_its_perturbation_scale() {
+    let place = tempdir().unwrap();
+    let cells = "cell,net.activation,init.scale,runs,fraction_solved\n0,tanh,0.1,10,0.5\n";
+    fs::write(place.path().join("cells.csv"), cells).unwrap();
+    let request = Request { y: Some("fraction_solved".into()), ..of(&[Kind::Fraction]) };
+    let figure = figures(place.path(), &request).unwrap().remove(0);
+    assert!(figure.svg.contains("Perturbation scale (init.scale)"));
+    let refused = figures(place.path(), &of(&[Kind::Heatmap])).unwrap_err().to_string();
+    let said = "two keys of two or more values each; there is net.activation of 1 value, init.scale of 1 value";
+    assert!(refused.contains(said), "{refused}");
+}
+
+/// Unit i stands as far to the right as up, and the same units are named on both axes.
+#[test]
+fn similarity_has_the_same_units_on_both_axes() {
+    let wide = ["xor-scale", "--seeds", "2", "--set", "train.steps=9", "--set", "net.activation=tanh"];
+    let wide = [&wide[..], &["--set", "net.hidden=64", "--sweep", "init.scale=0,1", "--save-params"]].concat();
+    let (_place, directory) = swept(&wide);
+    let figure = figures(&directory, &of(&[Kind::Similarity])).unwrap().remove(0);
+    let labels = |anchor: &str| -> Vec<u32> {
+        let texts = figure.svg.split("<text ").filter(|text| text.contains(anchor) && text.contains("\"125\""));
+        texts.filter_map(|text| text.lines().nth(1)?.parse().ok()).collect()
+    };
+    // Two panels side by side, each with its ticks.
+    let (across, up) = (labels("text-anchor=\"middle\""), labels("text-anchor=\"end\""));
+    assert!(across.len() >= 4 && across == up, "{across:?} {up:?}");
+    assert!(across.iter().all(|unit| unit % 10 == 0), "{across:?}");
 }
 
 const ROWS: [&str; 4] = [

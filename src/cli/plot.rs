@@ -22,7 +22,8 @@ and PNG files to DIR/plots and prints their names. Without --kind it draws every
 of the program.
 
 A key across (--x), a column up (--y), a key told apart by colour (--color); on maps two keys (--x, --y), and on a heat map \
-the column that is coloured (--color). Further keys make panels; what is held fixed, left out or put together stands in the \
+the column that is coloured (--color). Some kinds use fewer: curves and traces --y and --color, times --x and --color, losses \
+--color, convergence and trainability --x and --y, similarity --x. Further keys make panels; what is held fixed, left out or put together stands in the \
 caption.
 
 Examples:

@@ -96,6 +96,11 @@ impl Scale {
         (-1e-9..=1.0 + 1e-9).contains(&place).then(|| place.clamp(0.0, 1.0))
     }
 
+    /// Whether its values are words, which have no order and nothing between them.
+    pub fn is_of_words(&self) -> bool {
+        matches!(self, Scale::Slots(slots) if slots.values.is_empty())
+    }
+
     /// Where the stretch of the axis without values lies, if it has one.
     pub fn gap(&self) -> Option<Range<f64>> {
         match self {
@@ -212,10 +217,12 @@ fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let first = (low / step).ceil();
     let ticks = (0..=most).map(|i| (first + i as f64) * step).take_while(|at| *at <= high + 1e-9 * span);
     // Sums of steps miss 0 and round numbers by a rounding error.
-    ticks
-        .map(|at| if at.abs() < 1e-9 * step { 0.0 } else { at })
-        .map(|at| Tick { at, label: number(at) })
-        .collect()
+    labelled(ticks.map(|at| if at.abs() < 1e-9 * step { 0.0 } else { at }).collect())
+}
+
+fn labelled(places: Vec<f64>) -> Vec<Tick> {
+    let labels = numbers(&places);
+    places.into_iter().zip(labels).map(|(at, label)| Tick { at, label }).collect()
 }
 
 fn log_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
@@ -277,13 +284,29 @@ fn superscript(k: i32) -> String {
 
 /// A number for people, to four digits: `0.03`, `2.5·10⁻⁷`.
 pub fn number(x: f64) -> String {
-    if x == 0.0 {
+    written(format!("{x:.3e}").parse().unwrap_or(x))
+}
+
+/// Numbers for people, to as few digits, four or more, as set different ones apart.
+pub fn numbers(all: &[f64]) -> Vec<String> {
+    let to = |digits: usize| all.iter().map(move |x| written(format!("{x:.digits$e}").parse().unwrap_or(*x)));
+    let told_apart = |digits: &usize| {
+        let mut pairs: Vec<(f64, String)> = all.iter().copied().zip(to(*digits)).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        pairs.windows(2).all(|pair| pair[0].0 == pair[1].0 || pair[0].1 != pair[1].1)
+    };
+    // 17 digits tell all numbers of 64 bits apart.
+    to((3..16).find(told_apart).unwrap_or(16)).collect()
+}
+
+/// With all of its digits.
+fn written(rounded: f64) -> String {
+    if rounded == 0.0 {
         return "0".into();
     }
-    if !x.is_finite() {
-        return x.to_string();
+    if !rounded.is_finite() {
+        return rounded.to_string();
     }
-    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(x);
     if (1e-3..1e5).contains(&rounded.abs()) {
         return rounded.to_string().replace('-', "−");
     }
@@ -405,5 +428,10 @@ mod tests {
         {
             assert_eq!(number(x), text);
         }
+        assert_eq!(numbers(&[1.0, 1.0000001, 1.0000002, 1.0]), ["1", "1.0000001", "1.0000002", "1"]);
+        assert_eq!(numbers(&[0.123456, 1234.5678]), ["0.1235", "1235"]);
+        assert_eq!(numbers(&[-1e-9, -1.00001e-9, 0.0]), ["−10⁻⁹", "−1.00001·10⁻⁹", "0"]);
+        let near = labels(&Scale::of([1.0, 1.0000001, 1.0000002], false), 4);
+        assert!(near.len() > 1 && near.windows(2).all(|pair| pair[0] != pair[1]), "{near:?}");
     }
 }

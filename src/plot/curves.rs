@@ -58,7 +58,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             let layers = lines.iter().map(|line| {
                 let cells = line.rows.iter().map(|at| sweep.rows[*at].cell);
                 let points = cells.flat_map(|cell| {
-                    counts[&cell].iter().map(move |of| datum(cell, of, column, &line.label))
+                    counts[&cell].iter().map(move |of| datum(cell, of, column, &line.said))
                 });
                 Layer::Series { points: points.collect(), style: line.style, intervals: Intervals::Band }
             });
@@ -115,9 +115,9 @@ fn columns(sweep: &Sweep, asked: Option<&str>) -> Result<Vec<usize>, PlotError> 
         .collect())
 }
 
-fn datum(cell: u64, counts: &Counts, column: usize, label: &str) -> Datum {
+fn datum(cell: u64, counts: &Counts, column: usize, said: &str) -> Datum {
     let (step, runs, count) = (counts[0], counts[1], counts[2 + column]);
-    let of = if label.is_empty() { String::new() } else { format!("{label}, ") };
+    let of = if said.is_empty() { String::new() } else { format!("{said}, ") };
     let text = format!("{of}step {step}: {count} of {runs} runs {}", COLUMNS[column].0);
     let interval = wilson(count as u64, runs as u64);
     Datum { x: step, y: count / runs, interval, cell: Some(cell), text, ..Datum::default() }

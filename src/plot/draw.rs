@@ -32,6 +32,20 @@ const CAPTION: f64 = 12.0;
 /// Of text, from one baseline to the next, in font sizes.
 const LEADING: f64 = 1.35;
 const TICK_LENGTH: f64 = 5.0;
+/// Longer words under an axis are cut.
+const MOST_UPRIGHT: f64 = 130.0;
+
+/// Of a panel of more lines, censored points stand in a strip at the top, a row for each line: more arrows side by side are
+/// not told apart.
+const MOST_ARROWS: usize = 3;
+const STRIP_ROW: f64 = 9.0;
+/// The ground of the strip.
+pub const STRIP: RGBColor = RGBColor(242, 242, 242);
+
+/// Height of the strip of censored points of so many lines, if they have one.
+pub fn strip(lines: usize) -> Option<f64> {
+    (lines > MOST_ARROWS).then(|| lines as f64 * STRIP_ROW + 4.0)
+}
 
 /// Draws a sheet.
 ///
@@ -146,6 +160,10 @@ struct Place {
     top: f64,
     bottom: f64,
     x_ticks: Vec<Tick>,
+    /// Whether their labels are read from bottom to top.
+    upright: bool,
+    /// Height that these take.
+    x_tick_height: f64,
     y_ticks: Vec<Tick>,
     x_label: Vec<String>,
     y_label: Vec<String>,
@@ -207,7 +225,7 @@ impl Layout {
 impl Place {
     /// The bottom of its lowest label.
     fn end(&self) -> f64 {
-        self.bottom + TICK_LENGTH + TICK * LEADING + 4.0 + self.x_label.len() as f64 * LABEL * LEADING
+        self.bottom + TICK_LENGTH + self.x_tick_height + 4.0 + self.x_label.len() as f64 * LABEL * LEADING
     }
 }
 
@@ -220,14 +238,14 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
     let top = top + titles.iter().map(|lines| title_height(lines)).fold(0.0, f64::max);
     // Of all rows, so that their panels stand in line.
     let tick_width = |panel: &Panel| {
-        let ticks = panel.y.scale.ticks((height / 34.0) as usize);
+        let ticks = y_ticks(&panel.y.scale, height);
         ticks.iter().map(|tick| text::width(&tick.label, TICK)).fold(0.0, f64::max).min(0.35 * each)
     };
     let label_lines = |panel: &Panel| wrap(&panel.y.label, LABEL, height).len();
     let below = |column: usize| sheet.rows.iter().filter_map(move |row| row.get(column));
     let make = |(column, (panel, title)): (usize, (&Panel, Vec<String>))| {
         let start = MARGIN + column as f64 * each;
-        let y_ticks = panel.y.scale.ticks((height / 34.0) as usize);
+        let mut y_ticks = y_ticks(&panel.y.scale, height);
         let y_tick_width = below(column).map(&tick_width).fold(0.0, f64::max);
         let same_y = column > 0 && row[column - 1].y.label == panel.y.label;
         let y_label = if same_y { Vec::new() } else { wrap(&panel.y.label, LABEL, height) };
@@ -238,12 +256,23 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
         let next = sheet.rows.get(number + 1).and_then(|row| row.get(column));
         let same_x = next.is_some_and(|below| below.x.label == panel.x.label);
         let x_label = if same_x { Vec::new() } else { wrap(&panel.x.label, LABEL, right - left) };
+        let (mut x_ticks, upright) = x_ticks(&panel.x.scale, right - left);
+        if panel.x.scale == panel.y.scale {
+            // The same things on both axes have the same marks: as many as there is room for on both.
+            match x_ticks.len() < y_ticks.len() {
+                true => y_ticks.clone_from(&x_ticks),
+                false => x_ticks.clone_from(&y_ticks),
+            }
+        }
+        let longest = x_ticks.iter().map(|tick| text::width(&tick.label, TICK)).fold(0.0, f64::max);
         Place {
             left,
             right,
             top,
             bottom: top + height,
-            x_ticks: ticks_that_fit(&panel.x.scale, right - left),
+            x_ticks,
+            upright,
+            x_tick_height: if upright { longest.min(MOST_UPRIGHT) + 2.0 } else { TICK * LEADING },
             y_ticks,
             x_label,
             y_label,
@@ -254,21 +283,40 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
     row.iter().zip(titles).enumerate().map(make).collect()
 }
 
+/// Every word has a label, as far as lines of text have room; numbers are read off from fewer.
+fn y_ticks(scale: &Scale, room: f64) -> Vec<Tick> {
+    let each = if scale.is_of_words() { TICK * 1.2 } else { 34.0 };
+    scale.ticks((room / each) as usize)
+}
+
+/// Ticks and whether their labels are upright: words that have no room side by side, since between words nobody can guess
+/// the ones left out.
+fn x_ticks(scale: &Scale, room: f64) -> (Vec<Tick>, bool) {
+    if !scale.is_of_words() {
+        return (ticks_that_fit(scale, room), false);
+    }
+    let all = scale.ticks((room / (TICK * 1.2)) as usize);
+    let upright = !fit(scale, &all, room);
+    (all, upright)
+}
+
+/// Whether labels have room side by side.
+fn fit(scale: &Scale, ticks: &[Tick], room: f64) -> bool {
+    let mut end = f64::NEG_INFINITY;
+    ticks.iter().filter(|tick| !tick.label.is_empty()).all(|tick| {
+        let middle = scale.position(tick.at).unwrap_or(0.0) * room;
+        let half = text::width(&tick.label, TICK) / 2.0;
+        let free = middle - half > end + 5.0;
+        end = middle + half;
+        free
+    })
+}
+
 /// As many ticks as have room side by side for their labels.
 fn ticks_that_fit(scale: &Scale, room: f64) -> Vec<Tick> {
-    let fits = |ticks: &[Tick]| {
-        let mut end = f64::NEG_INFINITY;
-        ticks.iter().filter(|tick| !tick.label.is_empty()).all(|tick| {
-            let middle = scale.position(tick.at).unwrap_or(0.0) * room;
-            let half = text::width(&tick.label, TICK) / 2.0;
-            let free = middle - half > end + 5.0;
-            end = middle + half;
-            free
-        })
-    };
     let most = (room / 30.0) as usize;
-    (2..=most.max(2)).rev().map(|most| scale.ticks(most)).find(|ticks| fits(ticks)).unwrap_or_else(|| {
-        // Words too long for two of them: one is better than none.
+    (2..=most.max(2)).rev().map(|most| scale.ticks(most)).find(|ticks| fit(scale, ticks, room)).unwrap_or_else(|| {
+        // Too long for two of them: one is better than none.
         scale.ticks(2).into_iter().take(1).collect()
     })
 }
@@ -375,10 +423,10 @@ impl Pen<'_> {
         self.area.draw(&Text::new(text.to_string(), units(at), style)).map_err(PlotError::drawing)
     }
 
-    /// Read from bottom to top.
-    fn upward_text(&self, text: &str, at: At, size: f64) -> Result<(), PlotError> {
+    /// Read from bottom to top; `side` is the end of the text that is at the place.
+    fn upward_text(&self, text: &str, at: At, size: f64, side: HPos) -> Result<(), PlotError> {
         let font = (FAMILY, size * UNITS * PLOTTERS_FONT).into_font().transform(FontTransform::Rotate270);
-        let style = font.color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
+        let style = font.color(&INK).pos(Pos::new(side, VPos::Center));
         self.area.draw(&Text::new(text.to_string(), units(at), style)).map_err(PlotError::drawing)
     }
 }
@@ -387,10 +435,14 @@ fn legend(pen: &Pen, sheet: &Sheet, layout: &Layout) -> Result<(), PlotError> {
     if let Some(&(_, y)) = layout.legend.first() {
         pen.text(&sheet.legend_title, (MARGIN, y), LABEL, INK, (HPos::Left, VPos::Center))?;
     }
+    // Nothing joins words.
+    let words = sheet.rows.iter().flatten().any(|panel| panel.x.scale.is_of_words());
     for (entry, &(x, y)) in sheet.legend.iter().zip(&layout.legend) {
         match entry.symbol {
             Symbol::Line(style) => {
-                pen.styled_line(&[(x, y), (x + SYMBOL, y)], style, 2.0)?;
+                if !words {
+                    pen.styled_line(&[(x, y), (x + SYMBOL, y)], style, 2.0)?;
+                }
                 pen.marker((x + SYMBOL / 2.0, y), style)?;
             }
             Symbol::Patch(color) => {
@@ -417,6 +469,10 @@ fn color_bar(pen: &Pen, bar: &ColorBar, (x, y): At) -> Result<(), PlotError> {
         pen.rectangle((from, top), (to, bottom), color.filled())?;
     }
     pen.frame((x, top), (x + BAR_WIDTH - 16.0, bottom), PALE_INK, 0.8)?;
+    for place in bar.levels.iter().filter_map(|level| bar.scale.as_ref()?.position(*level)) {
+        let at = x + place * (BAR_WIDTH - 16.0);
+        contour(pen, &[(at, top - 2.0), (at, bottom + 2.0)])?;
+    }
     let Some(scale) = &bar.scale else {
         let [low, high] = &bar.ends;
         pen.text(low, (x, bottom + 5.0), TICK - 1.0, INK, (HPos::Left, VPos::Top))?;
@@ -459,20 +515,21 @@ fn draw_panel(
         pen.text(line, ((left + right) / 2.0, y), LABEL, INK, (HPos::Center, VPos::Bottom))?;
     }
     let is_map = panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)));
+    let censored = |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
+    if let (Some(height), true) = (strip(series_of(panel)), panel.layers.iter().any(censored)) {
+        pen.rectangle((left, top), (right, top + height), STRIP.filled())?;
+    }
     axes(pen, panel, place, is_map)?;
     bands(pen, &at, panel)?;
     let mut labels: Vec<(&str, At, HPos)> = Vec::new();
     let mut walls = 0;
-    let mut serial = 0.0;
-    let of_series = panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count() as f64;
+    let mut serial = 0;
+    let count = series_of(panel);
     for layer in &panel.layers {
         match layer {
             Layer::Series { points, style, intervals } => {
-                let zero_apart = panel.x.scale.gap().is_some();
-                // Arrows at the same place would hide each other.
-                let aside = (serial - (of_series - 1.0) / 2.0) * 3.0;
-                serial += 1.0;
-                series(pen, &at, points, (*style, *intervals, zero_apart, aside), place, marks)?;
+                series(pen, &at, points, (*style, *intervals, [serial, count]), panel, place, marks)?;
+                serial += 1;
             }
             Layer::Bars { bars, color } => {
                 for bar in bars {
@@ -515,8 +572,7 @@ fn draw_panel(
             Layer::Contours(lines) => {
                 for line in lines {
                     let line: Vec<At> = line.iter().filter_map(|&(x, y)| at(x, y)).collect();
-                    pen.line(&line, WHITE, 2.6)?;
-                    pen.line(&line, INK, 1.1)?;
+                    contour(pen, &line)?;
                 }
             }
         }
@@ -525,6 +581,16 @@ fn draw_panel(
         label_on_white(pen, label, place, side)?;
     }
     Ok(())
+}
+
+/// A line that is seen on dark and on light.
+fn contour(pen: &Pen, points: &[At]) -> Result<(), PlotError> {
+    pen.line(points, WHITE, 2.6)?;
+    pen.line(points, INK, 1.1)
+}
+
+fn series_of(panel: &Panel) -> usize {
+    panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count()
 }
 
 fn dashed() -> Style {
@@ -556,7 +622,10 @@ fn axes(pen: &Pen, panel: &Panel, place: &Place, is_map: bool) -> Result<(), Plo
                 pen.line(&[(x, top), (x, bottom)], GRID, 0.8)?;
             }
             pen.line(&[(x, bottom), (x, bottom + length)], INK, 1.0)?;
-            if major {
+            if major && place.upright {
+                let label = text::cut(&tick.label, TICK, MOST_UPRIGHT);
+                pen.upward_text(&label, (x, bottom + TICK_LENGTH + 3.0), TICK, HPos::Right)?;
+            } else if major {
                 let y = bottom + TICK_LENGTH + 3.0;
                 // A label at the very end would stick out of the panel, and out of the picture.
                 let half = text::width(&tick.label, TICK) / 2.0;
@@ -590,13 +659,13 @@ fn axes(pen: &Pen, panel: &Panel, place: &Place, is_map: bool) -> Result<(), Plo
         }
     }
     for (number, line) in place.x_label.iter().enumerate() {
-        let y = bottom + TICK_LENGTH + TICK * LEADING + 5.0 + number as f64 * LABEL * LEADING;
+        let y = bottom + TICK_LENGTH + place.x_tick_height + 5.0 + number as f64 * LABEL * LEADING;
         pen.text(line, ((left + right) / 2.0, y), LABEL, INK, (HPos::Center, VPos::Top))?;
     }
     let start = left - TICK_LENGTH - 3.0 - place.y_tick_width - 6.0;
     for (number, line) in place.y_label.iter().rev().enumerate() {
         let x = start - LABEL * LEADING / 2.0 - number as f64 * LABEL * LEADING;
-        pen.upward_text(line, (x, (top + bottom) / 2.0), LABEL)?;
+        pen.upward_text(line, (x, (top + bottom) / 2.0), LABEL, HPos::Center)?;
     }
     Ok(())
 }
@@ -610,21 +679,20 @@ fn broken(pen: &Pen, [from, to]: [At; 2]) -> Result<(), PlotError> {
     Ok(())
 }
 
-/// Zero is not joined to the values that have a logarithm, nor anything to a value that is not known.
-fn connected(at: &dyn Fn(f64, f64) -> Option<At>, a: &Datum, b: &Datum, zero_apart: bool) -> bool {
+/// Zero is not joined to the values that have a logarithm, nor a word to a word, nor anything to a value that is not known.
+fn connected(at: &dyn Fn(f64, f64) -> Option<At>, a: &Datum, b: &Datum, across: &Scale) -> bool {
     let known = at(a.x, a.y).is_some() && at(b.x, b.y).is_some();
-    let apart = a.censored || b.censored || (zero_apart && a.x == 0.0);
-    known && !apart
+    let zero_apart = across.gap().is_some() && a.x == 0.0;
+    known && !a.censored && !b.censored && !zero_apart && !across.is_of_words()
 }
 
 /// The bands of all series, under all of their lines.
 fn bands(pen: &Pen, at: &dyn Fn(f64, f64) -> Option<At>, panel: &Panel) -> Result<(), PlotError> {
-    let zero_apart = panel.x.scale.gap().is_some();
-    let count = panel.layers.iter().filter(|layer| matches!(layer, Layer::Series { .. })).count();
+    let count = series_of(panel);
     let opacity = if count > 3 { 0.12 } else { 0.2 };
     for layer in &panel.layers {
         let Layer::Series { points, style, intervals: Intervals::Band } = layer else { continue };
-        for stretch in points.chunk_by(|a, b| connected(at, a, b, zero_apart)) {
+        for stretch in points.chunk_by(|a, b| connected(at, a, b, &panel.x.scale)) {
             let ends = |end: fn((f64, f64)) -> f64| {
                 let end = move |p: &Datum| at(p.x, end(p.interval?));
                 stretch.iter().filter_map(end).collect::<Vec<At>>()
@@ -643,12 +711,20 @@ fn series(
     pen: &Pen,
     at: &dyn Fn(f64, f64) -> Option<At>,
     points: &[Datum],
-    (style, intervals, zero_apart, aside): (Style, Intervals, bool, f64),
+    (style, intervals, [serial, count]): (Style, Intervals, [usize; 2]),
+    panel: &Panel,
     place: &Place,
     marks: &mut Vec<Mark>,
 ) -> Result<(), PlotError> {
     let Place { left, right, top, bottom, .. } = *place;
-    for stretch in points.chunk_by(|a, b| connected(at, a, b, zero_apart)) {
+    // What stands at the same place would hide each other: all points of a word, and arrows.
+    let words = if let Scale::Slots(slots) = &panel.x.scale { slots.names.len() } else { 0 };
+    let apart = if words > 0 { (0.8 * (right - left) / (words * count) as f64).min(11.0) } else { 3.0 };
+    let aside = (serial as f64 - (count as f64 - 1.0) / 2.0) * apart;
+    let (of_points, of_arrows) = if words > 0 { (aside, 0.0) } else { (0.0, aside) };
+    let at = |x: f64, y: f64| at(x, y).map(|(x, y)| (x + of_points, y));
+    let at: &dyn Fn(f64, f64) -> Option<At> = &at;
+    for stretch in points.chunk_by(|a, b| connected(at, a, b, &panel.x.scale)) {
         let line: Vec<At> = stretch.iter().filter_map(|p| at(p.x, p.y)).collect();
         if line.len() > 1 {
             pen.styled_line(&line, style, 1.8)?;
@@ -672,12 +748,16 @@ fn series(
         }
     }
     // Of many points a few have a marker, elsewhere on every line.
-    let every = if points.len() > 30 { points.len() / 7 } else { 1 };
+    let every = if points.len() > 30 && words == 0 { points.len() / 7 } else { 1 };
     let first = (aside.abs() * 2.0) as usize % every;
+    let zero_apart = panel.x.scale.gap().is_some();
     for (number, point) in points.iter().enumerate() {
-        let Some((x, y)) = at(point.x, point.y) else { continue };
-        if point.censored {
-            pen.arrow(((x + aside).clamp(left + 4.0, right - 4.0), y), style.color)?;
+        let Some((x, mut y)) = at(point.x, point.y) else { continue };
+        if point.censored && strip(count).is_some() {
+            y = top + 2.0 + STRIP_ROW * (serial as f64 + 0.5);
+            pen.marker((x, y), style)?;
+        } else if point.censored {
+            pen.arrow(((x + of_arrows).clamp(left + 4.0, right - 4.0), y), style.color)?;
         } else if number % every == first || number == 0 && zero_apart {
             pen.marker((x, y), style)?;
         }

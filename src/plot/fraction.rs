@@ -2,7 +2,7 @@
 
 use super::axis::{Scale, is_log};
 use super::kind::Kind;
-use super::roles::{Line, Roles, across, axis, said, value};
+use super::roles::{Line, Roles, across, axis, said, value, with_gaps};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
 use super::words::{capitalized, counted, is_share, label, meaning, reading, value_of};
@@ -61,6 +61,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         caption.push("Bands and whiskers: 95 % Wilson intervals.".into());
     }
     caption.extend(meaning_of_columns(&columns));
+    caption.extend(diverged_in_words(sweep, &roles.places(sweep), &columns));
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
     let name = match &request.y {
@@ -68,7 +69,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         None => kind.word().to_string(),
     };
     let alt = format!(
-        "{title}. Line plot with {}.{}",
+        "{title}. {} plot with {}.{}",
+        if sweep.keys[x].is_ordered() { "Line" } else { "Point" },
         counted((columns.len() * groups.len()) as u64, "panel"),
         ends(sweep, x, &columns)?
     );
@@ -119,6 +121,20 @@ pub fn meaning_of_columns(columns: &[String]) -> Option<String> {
     (!said.is_empty()).then(|| format!("{}.", capitalized(&said.join("; "))))
 }
 
+/// How many runs of the rows at `shown` diverged, where `columns` are shares: without that a share of 0 reads as if all of
+/// them had ended the other way.
+pub fn diverged_in_words(sweep: &Sweep, shown: &[usize], columns: &[String]) -> Option<String> {
+    if !columns.iter().any(|column| column.starts_with("fraction_")) {
+        return None;
+    }
+    // Files of others may lack the column.
+    let [diverged] = sweep.values(["diverged"]).ok()?;
+    let runs: f64 = shown.iter().map(|at| diverged[*at]).filter(|runs| *runs > 0.0).sum();
+    let verb = if runs == 1.0 { "counts" } else { "count" };
+    let as_what = if columns.len() == 2 { "as neither" } else { "only in the total" };
+    (runs > 0.0).then(|| format!("{} diverged and {verb} {as_what}.", counted(runs as u64, "run")))
+}
+
 /// Low end, value and high end of a column; the ends are NaN where it has none.
 fn with_interval(sweep: &Sweep, column: &str) -> Result<[Vec<f64>; 3], PlotError> {
     let (low, high) = (format!("{column}_low"), format!("{column}_high"));
@@ -147,7 +163,7 @@ fn series(sweep: &Sweep, x: usize, line: &Line, column: &str, [low, middle, high
         let (row, y) = (&sweep.rows[*at], middle[*at]);
         let ends = (low[*at], high[*at]);
         let interval = (ends.0.is_finite() && ends.1.is_finite()).then_some(ends);
-        let of = if line.label.is_empty() { String::new() } else { format!(", {}", line.label) };
+        let of = if line.said.is_empty() { String::new() } else { format!(", {}", line.said) };
         let text = format!(
             "{}{of}: {}, {}",
             said(key, row.values[x]),
@@ -156,8 +172,7 @@ fn series(sweep: &Sweep, x: usize, line: &Line, column: &str, [low, middle, high
         );
         Datum { x: value(key, row.values[x]), y, interval, cell: Some(row.cell), text, ..Datum::default() }
     };
-    let mut points: Vec<Datum> = line.rows.iter().map(datum).collect();
-    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let points = with_gaps(key, line.rows.iter().map(datum).collect());
     let intervals = if key.is_ordered() { Intervals::Band } else { Intervals::Whisker };
     Layer::Series { points, style: line.style, intervals }
 }

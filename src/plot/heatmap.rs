@@ -3,7 +3,7 @@
 use contour::ContourBuilder;
 
 use super::axis::{Scale, number};
-use super::fraction::{meaning_of_columns, measures};
+use super::fraction::{diverged_in_words, meaning_of_columns, measures};
 use super::kind::Kind;
 use super::maps::{Described, Map, color_scale, shade};
 use super::palette::{NOTHING, sequential};
@@ -35,14 +35,16 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
     let kind = Kind::Heatmap;
     let map = Map::of(kind, sweep, request)?;
     let [values] = sweep.values([column])?;
-    if values.iter().all(|value| !value.is_finite()) {
+    let shown = map.shown(sweep);
+    let all: Vec<f64> = shown.iter().map(|at| values[*at]).collect();
+    if all.iter().all(|value| !value.is_finite()) {
         return Err(
             kind.unsuited(format!("no cell has a value of {column}; choose another column with --color"))
         );
     }
     let share = is_share(column);
-    let scale = if share { Scale::Linear { low: 0.0, high: 1.0 } } else { color_scale(&values) };
-    let levels = levels(&scale, share, &values);
+    let scale = if share { Scale::Linear { low: 0.0, high: 1.0 } } else { color_scale(&all) };
+    let levels = levels(&scale, share, &all);
     let color = |at: usize| scale.position(values[at]).map(|place| sequential(shade(place)));
     let text =
         |at: usize| format!("{}, {}", reading(column, values[at], None), counted(sweep.rows[at].runs, "run"));
@@ -72,11 +74,15 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
     let mut caption = Vec::new();
     if !drawn.is_empty() {
         let list: Vec<String> = drawn.iter().map(|level| number(*level)).collect();
-        caption.push(format!("Lines: where it is {}, interpolated between cells.", list.join(", ")));
+        caption.push(format!(
+            "Lines, marked on the colour bar: where it is {}, interpolated between cells.",
+            list.join(", ")
+        ));
     }
     caption.extend(meaning_of_columns(&[column.to_string()]));
-    let missing = values.iter().any(|value| !value.is_finite());
-    let there = values.iter().copied().filter(|value| value.is_finite());
+    caption.extend(diverged_in_words(sweep, &shown, &[column.to_string()]));
+    let missing = all.iter().any(|value| !value.is_finite());
+    let there = all.into_iter().filter(|value| value.is_finite());
     let (low, high) = there.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
     let legend = Entry { label: "no value".into(), symbol: Symbol::Patch(NOTHING) };
     Ok(map.sheet(
@@ -91,6 +97,7 @@ fn sheet(sweep: &Sweep, request: &Request, column: &str) -> Result<Sheet, PlotEr
                 label: capitalized(&label(column)),
                 scale: Some(scale),
                 ends: Default::default(),
+                levels: drawn,
                 colors: sequential,
             }],
         },

@@ -57,6 +57,35 @@ impl Kind {
         }
     }
 
+    /// Those of the flags --x, --y and --color that it looks at.
+    pub fn flags(self) -> &'static [&'static str] {
+        match self {
+            Kind::Fraction | Kind::Heatmap => &["--x", "--y", "--color"],
+            Kind::Convergence | Kind::Trainability => &["--x", "--y"],
+            Kind::Curves | Kind::Traces => &["--y", "--color"],
+            Kind::Times => &["--x", "--color"],
+            Kind::Losses => &["--color"],
+            Kind::Similarity => &["--x"],
+        }
+    }
+
+    /// Whether kinds that were asked for by name look at each of the flags that were given.
+    ///
+    /// # Errors
+    /// Where none of them looks at one.
+    pub fn check_flags(request: &Request) -> Result<(), PlotError> {
+        let given = [("--x", &request.x), ("--y", &request.y), ("--color", &request.color)];
+        for (flag, _) in given.into_iter().filter(|(_, name)| name.is_some()) {
+            if request.kinds.is_empty() || request.kinds.iter().any(|kind| kind.flags().contains(&flag)) {
+                continue;
+            }
+            let uses = |kind: &Kind| format!("--kind {kind} uses {}", kind.flags().join(", "));
+            let all = request.kinds.iter().map(uses).collect::<Vec<_>>().join("; ");
+            return Err(PlotError::Refused(format!("{flag} would do nothing: {all}")));
+        }
+        Ok(())
+    }
+
     /// What it shows of a sweep.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::sweep::Sweep;
 use super::words::{capitalized, counted, grouped, label};
 use super::{PlotError, Request};
 use crate::measure::Outcome;
+use crate::net::Loss;
 use crate::output::recorded;
 
 /// Bars of a panel.
@@ -75,15 +76,14 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             *counts[*group].bins.entry(bin).or_default().get_mut(solved).unwrap_or(&mut 0) += 1;
         }
     })?;
-    let known = known_levels(sweep);
     let scale = Scale::of([edges[0], edges[BINS]].into_iter().chain((zeros > 0).then_some(0.0)), true);
     let most = counts.iter().map(Counts::most).max().unwrap_or(0).max(1);
-    let shown = |level: &&(f64, String)| scale.position(level.0).is_some();
-    // Labels of levels stand over the bars.
-    let marked = known.iter().filter(shown).count() as f64;
-    let room = 1.06 + 0.085 * marked;
+    let mut known = known_levels(sweep);
+    known.retain(|(at, _)| scale.position(*at).is_some());
+    // Their labels stand over the bars.
+    let room = 1.06 + 0.085 * known.len() as f64;
     let panel = |((title, _), counts): (&(String, Vec<super::roles::Line>), &Counts)| {
-        let mut layers = counts.layers(&edges);
+        let mut layers = counts.layers(&edges, title);
         layers.extend(known.iter().map(|(at, label)| Layer::Wall { at: *at, label: label.clone() }));
         vec![Panel {
             title: title.clone(),
@@ -170,14 +170,15 @@ impl Counts {
         self.bins.values().chain([&self.zero]).map(|runs| runs[of]).sum()
     }
 
-    /// Those that are solved, and on top of them those that are not.
-    fn layers(&self, edges: &[f64]) -> Vec<Layer> {
+    /// Those that are solved, and on top of them those that are not; `said` is what all have in common.
+    fn layers(&self, edges: &[f64], said: &str) -> Vec<Layer> {
+        let of_all = if said.is_empty() { String::new() } else { format!("{said}, ") };
         let mut bars: [Vec<Bar>; 2] = Default::default();
         let zero = self.zero.iter().any(|n| *n > 0).then_some(((0.0, 0.0), self.zero));
         let bins = self.bins.iter().map(|(bin, of)| ((edges[*bin], edges[bin + 1]), *of));
         for (x, of) in zero.into_iter().chain(bins) {
             let text = format!(
-                "final loss {} to {}: {} solved, {} not",
+                "{of_all}final loss {} to {}: {} solved, {} not",
                 number(x.0),
                 number(x.1),
                 grouped(of[0]),
@@ -213,12 +214,15 @@ fn edges(low: f64, high: f64) -> Vec<f64> {
 }
 
 fn loss_name(sweep: &Sweep) -> String {
-    match sweep.setting("train.loss").and_then(Json::as_str) {
-        Some("mse") => "final loss (mean squared error)".into(),
-        Some("half-sse") => "final loss (half the sum of squared errors)".into(),
-        Some("bce") => "final loss (binary cross-entropy)".into(),
-        _ => "final loss (loss_final)".into(),
-    }
+    let loss = sweep.setting("train.loss").and_then(Json::as_str).and_then(Loss::from_word);
+    let name = match loss {
+        Some(Loss::Mse) => "mean squared error",
+        Some(Loss::HalfSse) => "half the sum of squared errors",
+        Some(Loss::Bce) => "binary cross-entropy",
+        Some(Loss::CrossEntropy) => "cross-entropy",
+        None => "loss_final",
+    };
+    format!("final loss ({name})")
 }
 
 /// Losses at which nets of two units stay on XOR under a squared loss: the origin, where all outputs are the middle of the targets;
@@ -241,21 +245,30 @@ pub fn known_levels(sweep: &Sweep) -> Vec<(f64, String)> {
         () if is("train.loss", "half-sse") => 2,
         () => return Vec::new(),
     };
-    let hidden = sweep.setting("net.hidden");
-    let two = hidden.is_some_and(|hidden| match hidden {
-        Json::String(word) => word == "2",
-        Json::Array(widths) => widths.len() == 1 && widths[0] == 2,
-        other => other.as_u64() == Some(2),
-    });
     let unit = targets * loss;
-    let mut levels = vec![(4, "every output in the middle"), (6, "floor of units that are all alike")];
-    if two {
+    let mut levels = vec![(4, "every output in the middle")];
+    if some_layer_is_wide(sweep) {
+        levels.push((6, "floor of units that are all alike"));
+    }
+    if sweep.setting("net.hidden").and_then(Json::as_array).is_some_and(|widths| *widths == [2]) {
         levels.push((8, "two units, stuck half-way"));
     }
     let level = |(parts, what): (u32, &str)| {
         (f64::from(unit) / f64::from(parts), format!("{}: {what}", ratio(unit, parts)))
     };
     levels.into_iter().map(level).collect()
+}
+
+/// Whether some net has a layer of two or more units, which could be alike.
+fn some_layer_is_wide(sweep: &Sweep) -> bool {
+    match sweep.setting("net.hidden").and_then(Json::as_array) {
+        Some(widths) => widths.iter().any(|width| width.as_u64() > Some(1)),
+        // Swept, as words such as 8x8.
+        None => sweep.keys.iter().filter(|key| key.name == "net.hidden").any(|key| {
+            let widths = key.names.iter().flat_map(|name| name.split('x'));
+            widths.into_iter().any(|width| !["none", "1"].contains(&width))
+        }),
+    }
 }
 
 /// `1/6`, in lowest terms.
@@ -303,7 +316,7 @@ mod tests {
     #[test]
     fn solved_runs_stand_under_the_others() {
         let counts = Counts { zero: [1, 0], bins: [(3, [2, 5])].into() };
-        let layers = counts.layers(&edges(1e-3, 1.0));
+        let layers = counts.layers(&edges(1e-3, 1.0), "");
         let [Layer::Bars { bars: solved, .. }, Layer::Bars { bars: not, .. }] = &layers[..] else {
             panic!("two layers")
         };

@@ -10,13 +10,13 @@ use super::kind::Kind;
 use super::palette::{NOTHING, converged, diverged, sequential};
 use super::roles::{Roles, by_interest, said, slots};
 use super::sheet::{Axis, Cells, ColorBar, Datum, Entry, Layer, Panel, Sheet, Symbol, in_rows};
-use super::sweep::{Row, Sweep};
+use super::sweep::{Key, Row, Sweep};
 use super::words::{capitalized, counted, grouped, label, meaning};
 use super::{PlotError, Request};
 use crate::measure::Outcome;
 use crate::output::recorded;
 
-/// A map of more cells has no marks: there are several cells a pixel then, and a mark takes more room than its cell.
+/// Of more cells evenly spread ones have marks: a mark takes more room than its cell, and nobody points at a single pixel.
 pub const MOST_MARKS: usize = 10_000;
 
 /// A picture has no more columns and rows of pixels than this; of more values, evenly spread ones are drawn.
@@ -66,7 +66,9 @@ impl Map {
             }
         };
         let (Some(x), Some(y)) = (x, y) else {
-            let swept: Vec<&str> = sweep.keys.iter().map(|key| key.name.as_str()).collect();
+            let values = |key: &Key| counted(key.names.len() as u64, "value");
+            let swept: Vec<String> =
+                sweep.keys.iter().map(|key| format!("{} of {}", key.name, values(key))).collect();
             let has = if swept.is_empty() { "none".into() } else { swept.join(", ") };
             return Err(
                 kind.unsuited(format!("it needs two keys of two or more values each; there is {has}"))
@@ -97,6 +99,11 @@ impl Map {
             Grid { title, rows: places }
         };
         self.roles.groups(sweep).into_iter().map(grid).collect()
+    }
+
+    /// The places in [`Sweep::rows`] of the cells of its panels.
+    pub fn shown(&self, sweep: &Sweep) -> Vec<usize> {
+        self.roles.places(sweep)
     }
 
     /// How many columns a panel has.
@@ -149,17 +156,17 @@ impl Map {
         let columns = self.columns();
         let colors: Vec<Option<RGBColor>> = grid.rows.iter().map(|at| at.and_then(&color)).collect();
         let mut data = Vec::new();
-        if sweep.rows.len() <= MOST_MARKS {
-            for (place, at) in grid.rows.iter().enumerate() {
-                let Some(at) = *at else { continue };
-                let row = &sweep.rows[at];
-                let text = format!("{}: {}", self.place_in_words(sweep, row), text(at));
-                data.push((
-                    place % columns,
-                    place / columns,
-                    Datum { cell: Some(row.cell), text, ..Datum::default() },
-                ));
-            }
+        let panels = self.roles.panel.as_ref().map_or(1, |(_, slots)| slots.len());
+        let stride = ((panels * grid.rows.len()) as f64 / MOST_MARKS as f64).sqrt().ceil() as usize;
+        for (place, at) in grid.rows.iter().enumerate() {
+            let (column, line) = (place % columns, place / columns);
+            let Some(at) = at.filter(|_| [column, line].iter().all(|at| at % stride == stride / 2)) else {
+                continue;
+            };
+            let row = &sweep.rows[at];
+            let of = if grid.title.is_empty() { String::new() } else { format!(", {}", grid.title) };
+            let text = format!("{}{of}: {}", self.place_in_words(sweep, row), text(at));
+            data.push((column, line, Datum { cell: Some(row.cell), text, ..Datum::default() }));
         }
         let mut layers = vec![Layer::Cells(Cells { columns, colors, data })];
         layers.extend(contours);
@@ -237,7 +244,12 @@ pub fn color_scale(values: &[f64]) -> Scale {
     match low < high {
         true if log => Scale::Log { low, high, zero: false },
         true => Scale::Linear { low, high },
-        false => Scale::of([low], false),
+        // One value, or none: what counts or measures is not under 0.
+        false => match Scale::of([low], false) {
+            Scale::Linear { high, .. } if low == 0.0 => Scale::Linear { low, high },
+            Scale::Linear { low: under, high } if low > 0.0 => Scale::Linear { low: under.max(0.0), high },
+            scale => scale,
+        },
     }
 }
 
@@ -255,17 +267,20 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
     let kind = Kind::Convergence;
     let map = Map::of(kind, sweep, request)?;
     let [steps, solved] = sweep.values(["solve_step_median", "solved"])?;
-    if steps.iter().all(|step| !step.is_finite()) {
+    let shown = map.shown(sweep);
+    let drawn: Vec<f64> = shown.iter().map(|at| steps[*at]).collect();
+    if drawn.iter().all(|step| !step.is_finite()) {
         return Err(kind.unsuited("no run was solved, so there is no time of convergence; --kind heatmap --color loss_final_median shows how near they came"));
     }
     // The reversed colours of other maps: late is dark, next to never, which is grey.
-    let scale = color_scale(&steps);
+    let scale = color_scale(&drawn);
     let color = |at: usize| scale.position(steps[at]).map(|place| sequential(1.0 - shade(place)));
     let text =
         |at: usize| format!("solved {} of {}, at step {}", solved[at], sweep.rows[at].runs, short(steps[at]));
     let panels =
         map.grids(sweep).iter().map(|grid| map.panel(sweep, grid, color, text, Vec::new())).collect();
-    let total = solved.iter().filter(|n| n.is_finite()).sum::<f64>();
+    let total = shown.iter().map(|at| solved[*at]).filter(|n| n.is_finite()).sum::<f64>();
+    let runs = sweep.runs_in(shown.iter().map(|at| &sweep.rows[*at]));
     let mut caption = vec![format!("{} solved.", counted(total as u64, "run"))];
     if sweep.most_runs() > 1 {
         caption.push("Of several runs of a cell: the median of those that are solved.".into());
@@ -275,13 +290,14 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
         Described {
             name: kind.word().into(),
             title: "convergence time".into(),
-            alt: format!("{} of {} runs are solved.", grouped(total as u64), grouped(sweep.total_runs())),
+            alt: format!("{} of {} runs are solved.", grouped(total as u64), grouped(runs)),
             caption,
             legend: vec![patch("not solved", NOTHING)],
             bars: vec![ColorBar {
                 label: "Step at which it is solved".into(),
                 scale: Some(scale.clone()),
                 ends: Default::default(),
+                levels: Vec::new(),
                 colors: |place| sequential(1.0 - place),
             }],
         },
@@ -294,7 +310,8 @@ pub fn convergence(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotE
 pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError> {
     let kind = Kind::Trainability;
     let map = Map::of(kind, sweep, request)?;
-    let places: HashMap<u64, usize> = sweep.rows.iter().enumerate().map(|(at, row)| (row.cell, at)).collect();
+    let places: HashMap<u64, usize> =
+        map.shown(sweep).into_iter().map(|at| (sweep.rows[at].cell, at)).collect();
     // Of the first seed of each cell that is there.
     let mut found: Vec<Option<Found>> = vec![None; sweep.rows.len()];
     recorded::each(&sweep.directory, |run| {
@@ -334,6 +351,7 @@ pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, Plot
             label: "Trained: rank of the final loss".into(),
             scale: None,
             ends: [low(&losses), high(&losses)],
+            levels: Vec::new(),
             colors: |place| converged(1.0 - place),
         });
     }
@@ -342,6 +360,7 @@ pub fn trainability(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, Plot
             label: "Diverged: rank of the step".into(),
             scale: None,
             ends: [low(&steps), high(&steps)],
+            levels: Vec::new(),
             colors: |place| diverged(1.0 - place),
         });
     }
@@ -395,4 +414,18 @@ fn low(sorted: &[f64]) -> String {
 
 fn high(sorted: &[f64]) -> String {
     sorted.last().map_or_else(String::new, |x| number(*x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_of_one_value_are_not_under_zero() {
+        assert_eq!(color_scale(&[0.0, 0.0]), Scale::Linear { low: 0.0, high: 0.5 });
+        assert_eq!(color_scale(&[0.25]), Scale::Linear { low: 0.0, high: 0.75 });
+        assert_eq!(color_scale(&[300.0, f64::NAN]), Scale::Linear { low: 150.0, high: 450.0 });
+        assert_eq!(color_scale(&[-3.0]), Scale::Linear { low: -4.5, high: -1.5 });
+        assert_eq!(color_scale(&[-3.0, 2.0]), Scale::Linear { low: -3.0, high: 2.0 });
+    }
 }

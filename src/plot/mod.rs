@@ -71,7 +71,7 @@ pub struct Figure {
     pub width: u32,
     /// In pixels of the SVG.
     pub height: u32,
-    /// Its points and cells. A map of over 10,000 cells has none: each would take more room than its cell.
+    /// Its points and cells; of a map of over 10,000 cells evenly spread ones.
     pub marks: Vec<Mark>,
 }
 
@@ -128,15 +128,22 @@ impl PlotError {
 pub fn figures(directory: &Path, request: &Request) -> Result<Vec<Figure>, PlotError> {
     let sweep = Sweep::open(directory, &request.filters)?;
     sweep.check(request)?;
+    Kind::check_flags(request)?;
     let mut figures = Vec::new();
     if request.kinds.is_empty() {
+        let mut refused = None;
         for kind in Kind::ALL.iter().filter(|kind| kind.suits(&sweep)) {
             match kind.sheets(&sweep, request) {
                 Ok(sheets) => figures.extend(drawn(&sheets)?),
                 // It was nobody's wish.
                 Err(PlotError::Unsuited { .. }) => {}
+                // What was asked for may be of another kind: a column of traces, or a key for a map.
+                Err(error @ PlotError::Refused(_)) => _ = refused.get_or_insert(error),
                 Err(error) => return Err(error),
             }
+        }
+        if let (true, Some(error)) = (figures.is_empty(), refused) {
+            return Err(error);
         }
         if figures.is_empty() {
             return Err(PlotError::Refused(format!(

@@ -73,8 +73,8 @@ pub fn style(number: usize) -> Style {
 /// Of line `number` of `count` things that have an order: from dark to light.
 pub fn ordered_style(number: usize, count: usize) -> Style {
     let share = if count > 1 { number as f64 / (count - 1) as f64 } else { 0.0 };
-    // The lightest colours do not stand out from white.
-    Style { color: sequential(0.8 * share), ..style(number) }
+    // Lighter colours have less than the contrast of 3 to white that WCAG asks of graphics.
+    Style { color: sequential(0.55 * share), ..style(number) }
 }
 
 /// From dark blue through green to light yellow: lightness rises evenly, in Oklab (Ottosson 2020), so that in black and
@@ -161,7 +161,12 @@ mod tests {
         assert!(contrast(INK) > 7.0 && contrast(PALE_INK) > 4.5);
         for number in 0..MOST_LINES {
             assert!(contrast(style(number).color) > 2.0, "{number}");
-            assert!(contrast(ordered_style(number, MOST_LINES).color) > 1.5, "{number}");
+        }
+        for count in 1..=MOST_LINES {
+            let contrasts: Vec<f64> =
+                (0..count).map(|number| contrast(ordered_style(number, count).color)).collect();
+            assert!(contrasts.iter().all(|contrast| *contrast >= 3.0), "{contrasts:?}");
+            assert!(contrasts.windows(2).all(|pair| pair[1] < 0.9 * pair[0]), "{contrasts:?}");
         }
     }
 
@@ -170,6 +175,8 @@ mod tests {
         for a in 0..MOST_LINES {
             for b in 0..a {
                 assert_ne!(style(a).marker, style(b).marker);
+                let ordered = |number| ordered_style(number, MOST_LINES);
+                assert_ne!(ordered(a).marker, ordered(b).marker);
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::PlotError;
 use super::axis::{Scale, Slots, is_log};
 use super::palette::{MOST_LINES, Style, ordered_style, style};
+use super::sheet::Datum;
 use super::sweep::{Key, Row, Sweep};
 use super::words::{label, meaning};
 
@@ -64,7 +65,7 @@ impl Roles {
 
     /// One panel after the other: its title, and its lines, each with the places of its rows.
     pub fn groups(&self, sweep: &Sweep) -> Vec<(String, Vec<Line>)> {
-        let shown: Vec<usize> = (0..sweep.rows.len()).filter(|at| self.keeps(&sweep.rows[*at])).collect();
+        let shown = self.places(sweep);
         let value = |at: &usize, key: usize| sweep.rows[*at].values[key];
         let panels: Vec<Option<(usize, usize)>> = match &self.panel {
             Some((key, slots)) => slots.iter().map(|slot| Some((*key, *slot))).collect(),
@@ -84,7 +85,9 @@ impl Roles {
                 }
                 _ => style(number),
             };
+            let of = |key: Option<(usize, usize)>| key.map(|(key, slot)| said(&sweep.keys[key], slot));
             Line {
+                said: of(color).into_iter().chain(of(panel)).collect::<Vec<_>>().join(", "),
                 label: color.map_or_else(String::new, |(key, slot)| sweep.keys[key].names[slot].clone()),
                 style,
                 rows,
@@ -105,6 +108,11 @@ impl Roles {
         among(&self.color)
             && among(&self.panel)
             && self.fixed.iter().all(|(key, slot)| row.values[*key] == *slot)
+    }
+
+    /// The places in [`Sweep::rows`] of those that are shown.
+    pub fn places(&self, sweep: &Sweep) -> Vec<usize> {
+        (0..sweep.rows.len()).filter(|at| self.keeps(&sweep.rows[*at])).collect()
     }
 
     /// The rows that are shown.
@@ -148,6 +156,8 @@ impl Roles {
 pub struct Line {
     /// Its value of the key told apart by colour.
     pub label: String,
+    /// That and the value of its panel, with their keys: `activation = tanh, learning rate = 4`.
+    pub said: String,
     /// How it looks.
     pub style: Style,
     /// Places of its rows in [`Sweep::rows`].
@@ -186,13 +196,26 @@ pub fn value(key: &Key, slot: usize) -> f64 {
     key.numbers.get(slot).copied().unwrap_or(slot as f64)
 }
 
+/// Puts the points of a line in order, with a gap where its key has a value of the grid that it has no cell of.
+pub fn with_gaps(key: &Key, mut points: Vec<Datum>) -> Vec<Datum> {
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let missing = |x: &f64| points.binary_search_by(|point| point.x.total_cmp(x)).is_err();
+    let missing: Vec<f64> = key.grid().filter(missing).collect();
+    points.extend(missing.into_iter().map(|x| Datum { x, y: f64::NAN, ..Datum::default() }));
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    points
+}
+
 /// The key across: the one asked for, else the most interesting.
 ///
 /// # Errors
 /// Where it is not there; `None` where nothing is swept.
 pub fn across(sweep: &Sweep, asked: Option<&String>) -> Result<Option<usize>, PlotError> {
-    match asked {
-        Some(name) => sweep.key("--x", name).map(Some),
-        None => Ok(by_interest(sweep).first().copied().or_else(|| (!sweep.keys.is_empty()).then_some(0))),
+    if let Some(name) = asked {
+        return sweep.key("--x", name).map(Some);
     }
+    // Of a single cell all keys have one value.
+    let scale = || sweep.keys.iter().position(|key| key.name == "init.scale");
+    let first = || (!sweep.keys.is_empty()).then_some(0);
+    Ok(by_interest(sweep).first().copied().or_else(scale).or_else(first))
 }

@@ -57,6 +57,8 @@ pub struct ColorBar {
     pub scale: Option<Scale>,
     /// What to write at its ends where there is no scale.
     pub ends: [String; 2],
+    /// Values that contours are drawn at.
+    pub levels: Vec<f64>,
     /// Colour by place, 0 to 1.
     pub colors: fn(f64) -> RGBColor,
 }

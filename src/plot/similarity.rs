@@ -102,6 +102,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             label: "Similarity of two units".into(),
             scale: Some(Scale::Linear { low: 0.0, high: 1.0 }),
             ends: Default::default(),
+            levels: Vec::new(),
             colors: sequential,
         }],
         panel_height: match rows.first().map_or(0, Vec::len) {
@@ -168,8 +169,9 @@ fn panel(activations: &[f64], units: usize, title: String, (cell, run): (u64, u6
         }
     }
     let names: Vec<String> = (1..=units).map(|unit| unit.to_string()).collect();
+    let values: Vec<f64> = (1..=units).map(|unit| unit as f64).collect();
     let axis = || Axis {
-        scale: Scale::Slots(Slots { names: names.clone(), values: Vec::new() }),
+        scale: Scale::Slots(Slots { names: names.clone(), values: values.clone() }),
         label: "Hidden unit".into(),
     };
     Panel { title, x: axis(), y: axis(), layers: vec![Layer::Cells(Cells { columns: units, colors, data })] }

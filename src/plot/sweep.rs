@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use super::axis::number;
 use super::words::{counted, grouped};
-use super::{PlotError, Request};
-use crate::output::{Manifest, OutputError, Status, cells};
-use crate::spec::{nearest, suggestion};
+use super::{Kind, PlotError, Request};
+use crate::output::{Manifest, OutputError, Status, cells, traces};
+use crate::spec::{Grid, Value, nearest, suggestion};
 
 /// A sweep, as far as `cells.csv` tells, after the filters.
 #[derive(Clone, Debug)]
@@ -30,8 +30,10 @@ pub struct Sweep {
     pub seed: Option<u64>,
     /// `run` that was asked for.
     pub run: Option<u64>,
-    /// The filters, in words.
-    pub chosen: Vec<String>,
+    /// The filters: keys and which of their values.
+    chosen: Vec<(String, Vec<String>)>,
+    /// Cells of the grid that `cells.csv` does not have, as far as the manifest tells.
+    absent: u64,
 }
 
 /// A swept key.
@@ -43,6 +45,8 @@ pub struct Key {
     pub names: Vec<String>,
     /// Its values if all are numbers, else empty.
     pub numbers: Vec<f64>,
+    /// Numbers of the grid that no cell is there of, as far as the manifest tells.
+    absent: Vec<f64>,
 }
 
 /// A cell.
@@ -172,10 +176,13 @@ impl Sweep {
         if rows.is_empty() {
             return Err(PlotError::Refused(format!("{} has no cells yet", path.display())));
         }
+        let grid = manifest.as_ref().and_then(|manifest| Grid::of(&manifest.spec).ok());
+        let absent = grid.as_ref().map_or(0, |grid| grid.cells().saturating_sub(rows.len() as u64));
         let mut keys = Vec::new();
         for (at, (name, texts)) in columns[1..runs].iter().zip(&texts).enumerate() {
-            let (key, order) = Key::of(name, texts);
+            let (mut key, order) = Key::of(name, texts);
             rows.iter_mut().for_each(|row| row.values[at] = order[row.values[at]]);
+            key.absent = grid.as_ref().map_or_else(Vec::new, |grid| absent_numbers(grid, &key));
             keys.push(key);
         }
         let name = match &manifest {
@@ -187,7 +194,7 @@ impl Sweep {
         };
         let directory = directory.to_path_buf();
         let (seed, run, chosen) = (None, None, Vec::new());
-        let mut sweep = Sweep { directory, name, manifest, columns, keys, rows, seed, run, chosen };
+        let mut sweep = Sweep { directory, name, manifest, columns, keys, rows, seed, run, chosen, absent };
         sweep.filter(filters)?;
         Ok(sweep)
     }
@@ -214,9 +221,14 @@ impl Sweep {
                         ))
                     })?;
                     allowed[at].get_or_insert_default().push(slot);
+                    // What nobody asked for is not missing.
+                    self.keys[at].absent.clear();
                 }
             }
-            self.chosen.push(format!("{name} = {value}"));
+            match self.chosen.iter_mut().find(|(chosen, _)| chosen == name) {
+                Some((_, values)) => values.push(value.clone()),
+                None => self.chosen.push((name.clone(), vec![value.clone()])),
+            }
         }
         let keep = |row: &Row| {
             let passes = |(slots, slot): (&Option<Vec<usize>>, &usize)| {
@@ -277,26 +289,39 @@ impl Sweep {
         }
         let near = suggestion(nearest(name, figures.iter().map(String::as_str)));
         let all = figures.join(", ");
-        Err(PlotError::Refused(format!("{flag} {name}: cells.csv has no such column{near}; it has {all}")))
+        Err(PlotError::Refused(format!("{flag} {name}: cells.csv has no such column; it has {all}{near}")))
     }
 
     /// Whether the names of a request are there at all.
     ///
     /// # Errors
-    /// Where one is neither a key nor, if it could be one, a column.
+    /// Where one is neither a key nor, if it could be one, a column of a file that the kinds asked for read.
     pub fn check(&self, request: &Request) -> Result<(), PlotError> {
         if let Some(x) = &request.x {
             self.key("--x", x)?;
         }
+        let traced = match request.kinds.is_empty() {
+            true => self.directory.join(traces::FILE).exists(),
+            false => request.kinds.contains(&Kind::Traces),
+        };
         for (flag, name) in [("--y", &request.y), ("--color", &request.color)] {
             let Some(name) = name else { continue };
-            if let (Err(key), Err(_)) = (self.key(flag, name), self.column(flag, name)) {
-                let near = suggestion(nearest(name, self.columns.iter().map(String::as_str)));
-                let columns = self.columns[1 + self.keys.len()..].join(", ");
-                return Err(PlotError::Refused(format!(
-                    "{key}; nor is it a column of cells.csv{near}: {columns}"
-                )));
+            let of_traces: &[&str] = if traced && flag == "--y" { &super::traces::COLUMNS } else { &[] };
+            if self.key(flag, name).is_ok()
+                || self.column(flag, name).is_ok()
+                || of_traces.contains(&name.as_str())
+            {
+                continue;
             }
+            let (keys, columns) = self.columns[1..].split_at(self.keys.len());
+            let keys = if keys.is_empty() { "no key".into() } else { keys.join(", ") };
+            let mut all = format!("it sweeps {keys}; cells.csv has {}", columns.join(", "));
+            if !of_traces.is_empty() {
+                all += &format!("; {} has {}", traces::FILE, of_traces.join(", "));
+            }
+            let known = self.columns[1..].iter().map(String::as_str).chain(of_traces.iter().copied());
+            let near = suggestion(nearest(name, known));
+            return Err(PlotError::Refused(format!("{flag} {name}: neither a key nor a column; {all}{near}")));
         }
         Ok(())
     }
@@ -365,11 +390,33 @@ impl Sweep {
         format!("{} in {}{each}.", counted(runs, "run"), counted(cells, "cell"))
     }
 
+    /// Where runs start: `from a constant 0.5`, `perturbation scale 0.1`; what is swept is left out.
+    fn start_in_words(&self) -> Vec<String> {
+        let amount = |key: &str| self.setting(key).and_then(Json::as_f64).map(number);
+        let given = self.setting("init.values").is_some();
+        let base = match self.setting("init.base").and_then(Json::as_str) {
+            _ if given => Some("from given parameters".to_string()),
+            Some("zero") => Some("from zero".into()),
+            Some("constant") => {
+                let value = amount("init.base_value").map_or_else(String::new, |value| format!(" {value}"));
+                Some(format!("from a constant{value}"))
+            }
+            Some("copies") => {
+                let range = amount("init.base_value").map(|r| format!(" (up to ±{r})"));
+                Some(format!("from copies at a random point{}", range.unwrap_or_default()))
+            }
+            _ => None,
+        };
+        let scale = amount("init.scale").map(|scale| format!("perturbation scale {scale}"));
+        base.into_iter().chain(scale).collect()
+    }
+
     /// What was run, as far as the manifest tells, and what was asked for: sentences for the end of every caption.
     pub fn settings_in_words(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if !self.chosen.is_empty() {
-            sentences.push(format!("Only {}.", self.chosen.join(", ")));
+            let all = self.chosen.iter().map(|(name, values)| format!("{name} = {}", values.join(" or ")));
+            sentences.push(format!("Only {}.", all.collect::<Vec<_>>().join(", ")));
         }
         let word = |key: &str| match self.setting(key)? {
             Json::String(word) => Some(word.clone()),
@@ -380,8 +427,15 @@ impl Sweep {
         };
         let mut parts: Vec<String> = Vec::new();
         parts.extend(word("task.dataset").map(|word| format!("task {word}")));
-        parts.extend(word("net.hidden").map(|word| format!("hidden units {word}")));
-        parts.extend(word("net.activation"));
+        match word("net.hidden") {
+            // Nothing is activated there.
+            Some(none) if none.is_empty() => parts.push("no hidden layer".into()),
+            hidden => {
+                parts.extend(hidden.map(|word| format!("hidden units {word}")));
+                parts.extend(word("net.activation"));
+            }
+        }
+        parts.extend(self.start_in_words());
         parts.extend(word("train.optimizer"));
         parts.extend(word("train.lr").map(|word| format!("learning rate {word}")));
         if let Some(steps) = self.setting("train.steps").and_then(Json::as_u64) {
@@ -399,8 +453,20 @@ impl Sweep {
             }
             Some(Status::Finished) | None => {}
         }
+        if self.absent > 0 {
+            let verb = if self.absent == 1 { "is" } else { "are" };
+            sentences.push(format!("Of the whole sweep {} {verb} missing.", counted(self.absent, "cell")));
+        }
         sentences
     }
+}
+
+/// The values of a key's range that are not among its numbers.
+fn absent_numbers(grid: &Grid, key: &Key) -> Vec<f64> {
+    let Some(at) = grid.swept().iter().position(|name| *name == key.name) else { return Vec::new() };
+    let number = |value: &Value| value.as_number().or_else(|| value.as_integer().map(|n| n as f64));
+    let all = grid.range(at).iter().filter_map(number);
+    all.filter(|x| key.numbers.binary_search_by(|other| other.total_cmp(x)).is_err()).collect()
 }
 
 /// The first of many.
@@ -418,7 +484,7 @@ impl Key {
         let numbers: Option<Vec<f64>> =
             texts.iter().map(|text| text.parse().ok().filter(|x: &f64| x.is_finite())).collect();
         let Some(numbers) = numbers else {
-            let key = Key { name: name.into(), names: texts.to_vec(), numbers: Vec::new() };
+            let key = Key { name: name.into(), names: texts.to_vec(), numbers: Vec::new(), absent: Vec::new() };
             return (key, (0..texts.len()).collect());
         };
         let mut sorted: Vec<usize> = (0..numbers.len()).collect();
@@ -426,7 +492,8 @@ impl Key {
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(to, from)| order[*from] = to);
         let numbers: Vec<f64> = sorted.iter().map(|from| numbers[*from]).collect();
-        (Key { name: name.into(), names: numbers.iter().map(|x| number(*x)).collect(), numbers }, order)
+        let names = super::axis::numbers(&numbers);
+        (Key { name: name.into(), names, numbers, absent: Vec::new() }, order)
     }
 
     /// Which value a text means: the same number, or the same number as it is shown, or the same word.
@@ -447,6 +514,11 @@ impl Key {
             }
             _ => suggestion(nearest(text, self.names.iter().map(String::as_str))),
         }
+    }
+
+    /// All numbers of its grid, those too that no cell is there of.
+    pub fn grid(&self) -> impl Iterator<Item = f64> {
+        self.numbers.iter().chain(&self.absent).copied()
     }
 
     /// Whether its values have an order.

@@ -13,7 +13,7 @@ pub fn width(text: &str, size: f64) -> f64 {
 fn em(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | '\'' | '|' => 0.34,
-        ' ' | ',' | '.' | ':' | ';' | 'I' | '·' => 0.345,
+        ' ' | '\u{a0}' | ',' | '.' | ':' | ';' | 'I' | '·' => 0.345,
         'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '-' => 0.42,
         '⁰'..='⁹' | '⁻' | '¹' | '²' | '³' => 0.45,
         'm' | 'w' | 'M' | 'W' | '%' | '@' | '—' | '…' => 1.0,
@@ -24,11 +24,14 @@ fn em(c: char) -> f64 {
     }
 }
 
-/// Lines of at most `room` pixels, broken between words; a word that is longer than a line is cut.
+/// Lines of at most `room` pixels, broken between words but not at "=" or a space that does not break; a word that is longer
+/// than a line is cut.
 pub fn wrap(text: &str, size: f64, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    let text = text.replace(" = ", "\u{a0}=\u{a0}");
+    let words = text.split(|c: char| c.is_whitespace() && c != '\u{a0}');
+    for word in words.filter(|word| !word.is_empty()) {
         let longer = if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
         if width(&longer, size) <= room {
             line = longer;
@@ -77,6 +80,11 @@ mod tests {
         assert!(lines.iter().all(|line| width(line, 12.0) <= 120.0), "{lines:?}");
         assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
         assert!(wrap("", 12.0, 120.0).is_empty());
+        let room = width("activation = logistic 4", 12.0);
+        assert_eq!(
+            wrap("Share of runs · activation = logistic 43.2\u{a0}%", 12.0, room),
+            ["Share of runs ·", "activation\u{a0}=\u{a0}logistic", "43.2\u{a0}%"]
+        );
         assert!(width(&cut(text, 12.0, 100.0), 12.0) <= 100.0);
         assert_eq!(cut("short", 12.0, 100.0), "short");
     }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use super::axis::{Scale, number};
+use super::draw::{STRIP, strip};
 use super::fraction::legend;
 use super::kind::Kind;
-use super::roles::{Line, Roles, across, axis, said, value};
+use super::roles::{Line, Roles, across, axis, said, value, with_gaps};
 use super::sheet::{Axis, Datum, Entry, Intervals, Layer, Panel, Sheet, Symbol};
 use super::sweep::Sweep;
-use super::words::{SURE, capitalized, counted, label, meaning};
+use super::words::{SURE, capitalized, counted, grouped, label, meaning};
 use super::{PlotError, Request};
 use crate::fit::{Time, survival};
 use crate::measure::Symmetry;
@@ -17,6 +18,14 @@ use crate::output::recorded::{self, Recorded};
 /// What is waited for.
 const EVENTS: [(&str, &str); 2] =
     [("break", "Step at which half have broken"), ("solve", "Step at which half are solved")];
+
+/// Height of a panel.
+const HEIGHT: f64 = 280.0;
+/// Arrows point so far out of the topmost points.
+const ARROW: f64 = 16.0;
+
+/// Cells of which fewer runs start symmetric have no time to break.
+const ENOUGH: u64 = 10;
 
 /// Of one cell, when what happened to its runs.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +61,16 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             of.add(&run);
         }
     })?;
+    let mut few = 0;
+    for row in roles.rows(sweep) {
+        if let Some(Times { of: [breaking, _] }) = times.get_mut(&row.cell) {
+            // A median of a few runs is no median of the cell; where cells have no more runs, that is known.
+            if !breaking.is_empty() && (breaking.len() as u64) < ENOUGH.min(row.runs) {
+                breaking.clear();
+                few += 1;
+            }
+        }
+    }
     let events: Vec<usize> = (0..EVENTS.len())
         .filter(|event| times.values().any(|times| survival::median(&times.of[*event]).events > 0))
         .collect();
@@ -66,11 +85,11 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             .iter()
             .map(|event| lines.iter().map(|line| points(sweep, x, line, &times, *event)).collect())
             .collect();
-        let all = drawn.iter().flatten().flatten();
         let y = Scale::of(
-            all.flat_map(|datum| [Some(datum.y), datum.interval.map(|ends| ends.0)]).flatten(),
+            all_of(&drawn).flat_map(|datum| [Some(datum.y), datum.interval.map(|ends| ends.0)]).flatten(),
             true,
         );
+        let strip = if all_of(&drawn).any(|datum| datum.censored) { strip(lines.len()) } else { None };
         let panel = |(event, series): (&usize, Vec<Vec<Datum>>)| Panel {
             title: [EVENTS[*event].1, title]
                 .into_iter()
@@ -78,7 +97,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
                 .collect::<Vec<_>>()
                 .join(" · "),
             x: Axis { scale: axis(&sweep.keys[x]), label: capitalized(&label(&sweep.keys[x].name)) },
-            y: Axis { scale: with_room_above(y.clone()), label: "Median time (steps)".into() },
+            y: Axis { scale: with_room_above(y.clone(), strip.unwrap_or(ARROW)), label: "Median time (steps)".into() },
             layers: lines
                 .iter()
                 .zip(series)
@@ -107,11 +126,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     let censored = censored
         .into_iter()
         .any(|layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored)));
+    let rows_apart = strip(groups.first().map_or(0, |(_, lines)| lines.len())).is_some();
     if censored {
-        caption.push(
-            "Arrow: fewer than half got there, so the median is above the last step that was looked at."
-                .into(),
-        );
+        let shown = if rows_apart { "Grey strip, a row for each line" } else { "Arrow" };
+        caption.push(format!(
+            "{shown}: fewer than half got there, so the median is above the last step that was looked at."
+        ));
     }
     let open = |point: &Datum| point.interval.is_some_and(|(_, high)| high == f64::INFINITY);
     let all = rows.iter().flatten().flat_map(|panel| &panel.layers);
@@ -119,18 +139,27 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         caption.push("Arrow out of a point: its interval has no upper end.".into());
     }
     if events.contains(&0) {
-        caption.push("Time to break: of runs that start symmetric only.".into());
+        let started = roles.rows(sweep).map(|row| times[&row.cell].of[0].len() as u64).filter(|runs| *runs > 0);
+        let (least, most) = started.fold((u64::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
+        let range = if least < most { format!("{} to {}", grouped(least), grouped(most)) } else { grouped(most) };
+        caption.push(format!("Time to break: of the {range} runs of a cell that start symmetric."));
+        if few > 0 {
+            let verb = if few == 1 { "is" } else { "are" };
+            let few = counted(few, "cell");
+            caption.push(format!("Left out there {verb} {few} of which fewer than {ENOUGH} runs do."));
+        }
     }
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
     let mut entries = legend(&groups);
     if censored {
-        entries.push(Entry { label: "not reached by half".into(), symbol: Symbol::Censored });
+        let symbol = if rows_apart { Symbol::Patch(STRIP) } else { Symbol::Censored };
+        entries.push(Entry { label: "not reached by half".into(), symbol });
     }
     Ok(vec![Sheet {
         name: kind.word().into(),
         alt: format!(
-            "{title}. Plot with {}, arrows where fewer than half got there.",
+            "{title}. Plot with {}; where fewer than half got there, that is marked.",
             counted(rows.iter().map(Vec::len).sum::<usize>() as u64, "panel")
         ),
         title,
@@ -139,15 +168,20 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         legend: entries,
         bars: Vec::new(),
         rows,
-        panel_height: 280.0,
+        panel_height: HEIGHT,
     }])
 }
 
-/// Arrows point out of the topmost points.
-fn with_room_above(scale: Scale) -> Scale {
+fn all_of(drawn: &[Vec<Vec<Datum>>]) -> impl Iterator<Item = &Datum> {
+    drawn.iter().flatten().flatten()
+}
+
+/// The same values in a panel that has `room` pixels over the topmost of them.
+fn with_room_above(scale: Scale, room: f64) -> Scale {
     match scale {
         Scale::Log { low, high, zero } => {
-            Scale::Log { low, high: (high * (high / low).powf(0.06)).min(f64::MAX), zero }
+            let more = room / (HEIGHT - room);
+            Scale::Log { low, high: (high * (high / low).powf(more)).min(f64::MAX), zero }
         }
         other => other,
     }
@@ -167,7 +201,7 @@ fn points(sweep: &Sweep, x: usize, line: &Line, times: &HashMap<u64, Times>, eve
             times.iter().filter_map(|time| if let Time::After(last) = time { Some(*last) } else { None });
         let last = last.fold(f64::NEG_INFINITY, f64::max);
         let y = found.median.unwrap_or(last);
-        let of = if line.label.is_empty() { String::new() } else { format!(", {}", line.label) };
+        let of = if line.said.is_empty() { String::new() } else { format!(", {}", line.said) };
         let median = found.median.map_or_else(|| format!("over {}", number(last)), number);
         let text = format!(
             "{}{of}: median step to {}: {median} ({SURE}: {} to {}), {} of {} runs got there",
@@ -191,7 +225,5 @@ fn points(sweep: &Sweep, x: usize, line: &Line, times: &HashMap<u64, Times>, eve
             ..Datum::default()
         })
     };
-    let mut points: Vec<Datum> = line.rows.iter().filter_map(datum).collect();
-    points.sort_by(|a, b| a.x.total_cmp(&b.x));
-    points
+    with_gaps(key, line.rows.iter().filter_map(datum).collect())
 }

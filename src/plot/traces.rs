@@ -16,7 +16,7 @@ use super::{PlotError, Request, words};
 use crate::output::traces;
 
 /// The columns that can be drawn.
-const COLUMNS: [&str; 5] = ["loss", "spread", "gap", "distinct_units", "gradient_norm"];
+pub const COLUMNS: [&str; 5] = ["loss", "spread", "gap", "distinct_units", "gradient_norm"];
 
 /// Panels side by side at most.
 const MOST_COLUMNS: usize = 2;
@@ -71,9 +71,10 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         )));
     }
     let x = Axis { scale: Scale::of(steps, true), label: "Training step".into() };
-    let tolerance = sweep.setting("criteria.symmetry_tolerance").and_then(Json::as_f64);
-    let known = known_levels(sweep);
+    let mut tolerance = sweep.setting("criteria.symmetry_tolerance").and_then(Json::as_f64);
+    let mut known = known_levels(sweep);
     let mut rows = Vec::new();
+    let mut drawn: Vec<&str> = Vec::new();
     for &column in &columns {
         let values: Vec<f64> = found
             .values()
@@ -85,6 +86,13 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             continue;
         }
         let scale = y_scale(column, &values);
+        let on_axis = |at: f64| scale.position(at).is_some();
+        match COLUMNS[column] {
+            "loss" => known.retain(|(at, _)| on_axis(*at)),
+            "spread" | "gap" => tolerance = tolerance.filter(|at| on_axis(*at)),
+            _ => {}
+        }
+        drawn.push(COLUMNS[column]);
         let panel = |(title, lines): &(String, Vec<super::roles::Line>)| {
             let mut layers = Vec::new();
             match (COLUMNS[column], tolerance) {
@@ -97,7 +105,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
             layers.extend(lines.iter().map(|line| {
                 let runs = line.rows.iter().map(|at| (sweep.rows[*at].cell, &found[&sweep.rows[*at].cell]));
                 let points = runs.flat_map(|(cell, (run, points))| {
-                    points.iter().map(move |point| datum(cell, *run, point, column, &line.label))
+                    points.iter().map(move |point| datum(cell, *run, point, column, &line.said))
                 });
                 Layer::Series { points: points.collect(), style: line.style, intervals: Intervals::Band }
             }));
@@ -122,21 +130,19 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     let title = format!(
         "{}: {} of single runs over time",
         sweep.name,
-        columns.iter().map(|at| COLUMNS[*at]).collect::<Vec<_>>().join(" and ")
+        drawn.join(" and ")
     );
     let mut caption = vec![format!("{}, one of each cell.", words::counted(runs, "run"))];
-    if columns.contains(&1) {
+    if drawn.contains(&"spread") {
         caption.push(
             "Spread: the largest difference of two hidden units' activations; 0 is an exact copy.".into(),
         );
     }
-    if columns.contains(&0) && !known.is_empty() {
+    if drawn.contains(&"loss") && !known.is_empty() {
         let list: Vec<&str> = known.iter().map(|(_, label)| label.as_str()).collect();
         caption.push(format!("Dashed, plateaus of the loss: {}.", list.join("; ")));
     }
-    if let Some(tolerance) =
-        tolerance.filter(|_| columns.iter().any(|at| ["spread", "gap"].contains(&COLUMNS[*at])))
-    {
+    if let Some(tolerance) = tolerance.filter(|_| drawn.iter().any(|name| ["spread", "gap"].contains(name))) {
         caption.push(format!("Dashed, up to which units count as copies: {}.", number(tolerance)));
     }
     caption.extend(roles.in_words(sweep));
@@ -162,9 +168,9 @@ fn y_scale(column: usize, values: &[f64]) -> Scale {
     Scale::of(values.iter().copied(), COLUMNS[column] != "distinct_units" && far)
 }
 
-fn datum(cell: u64, run: u64, point: &[f64; 6], column: usize, label: &str) -> Datum {
+fn datum(cell: u64, run: u64, point: &[f64; 6], column: usize, said: &str) -> Datum {
     let (step, y) = (point[0], point[1 + column]);
-    let of = if label.is_empty() { String::new() } else { format!("{label}, ") };
+    let of = if said.is_empty() { String::new() } else { format!("{said}, ") };
     let text = format!("{of}run {run}, step {step}: {} {}", COLUMNS[column], super::fraction::short(y));
     Datum { x: step, y, cell: Some(cell), run: Some(run), text, ..Datum::default() }
 }
