@@ -315,10 +315,14 @@ fn fit(scale: &Scale, ticks: &[Tick], room: f64) -> bool {
 /// As many ticks as have room side by side for their labels.
 fn ticks_that_fit(scale: &Scale, room: f64) -> Vec<Tick> {
     let most = (room / 30.0) as usize;
-    (2..=most.max(2)).rev().map(|most| scale.ticks(most)).find(|ticks| fit(scale, ticks, room)).unwrap_or_else(|| {
-        // Too long for two of them: one is better than none.
-        scale.ticks(2).into_iter().take(1).collect()
-    })
+    (2..=most.max(2))
+        .rev()
+        .map(|most| scale.ticks(most))
+        .find(|ticks| fit(scale, ticks, room))
+        .unwrap_or_else(|| {
+            // Too long for two of them: one is better than none.
+            scale.ticks(2).into_iter().take(1).collect()
+        })
 }
 
 /// Draws in pixels.
@@ -515,7 +519,8 @@ fn draw_panel(
         pen.text(line, ((left + right) / 2.0, y), LABEL, INK, (HPos::Center, VPos::Bottom))?;
     }
     let is_map = panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)));
-    let censored = |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
+    let censored =
+        |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
     if let (Some(height), true) = (strip(series_of(panel)), panel.layers.iter().any(censored)) {
         pen.rectangle((left, top), (right, top + height), STRIP.filled())?;
     }
