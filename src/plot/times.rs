@@ -148,11 +148,12 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         let range =
             if least < most { format!("{} to {}", grouped(least), grouped(most)) } else { grouped(most) };
         caption.push(format!("Time to break: of the {range} runs of a cell that start symmetric."));
-        if few > 0 {
-            let verb = if few == 1 { "is" } else { "are" };
-            let few = counted(few, "cell");
-            caption.push(format!("Left out there {verb} {few} of which fewer than {ENOUGH} runs do."));
-        }
+    }
+    if few > 0 {
+        let few = counted(few, "cell");
+        caption.push(format!(
+            "No time to break is shown of {few} of which fewer than {ENOUGH} runs start symmetric."
+        ));
     }
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());
