@@ -67,7 +67,8 @@ impl Scale {
             (true, false) => {
                 // Halves first: the difference of two finite numbers may overflow.
                 let margin = 2.0 * 0.03 * (high / 2.0 - low / 2.0);
-                let margin = if margin > 0.0 { margin } else { 0.5 * high.abs().max(1.0) };
+                let margin = if margin > 0.0 { margin } else { 0.5 * high.abs() };
+                let margin = if margin > 0.0 { margin } else { 0.5 };
                 Scale::Linear { low: (low - margin).max(f64::MIN), high: (high + margin).min(f64::MAX) }
             }
             (true, true) => {

@@ -57,9 +57,8 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         let panel = |&column: &usize| {
             let layers = lines.iter().map(|line| {
                 let cells = line.rows.iter().map(|at| sweep.rows[*at].cell);
-                let points = cells.flat_map(|cell| {
-                    counts[&cell].iter().map(move |of| datum(cell, of, column, &line.said))
-                });
+                let points = cells
+                    .flat_map(|cell| counts[&cell].iter().map(move |of| datum(cell, of, column, &line.said)));
                 Layer::Series { points: points.collect(), style: line.style, intervals: Intervals::Band }
             });
             let title =

@@ -35,16 +35,15 @@ const TICK_LENGTH: f64 = 5.0;
 /// Longer words under an axis are cut.
 const MOST_UPRIGHT: f64 = 130.0;
 
-/// Of a panel of more lines, censored points stand in a strip at the top, a row for each line: more arrows side by side are
+/// Censored points of several lines stand in a strip at the top of their panel, a row for each line: arrows at one place are
 /// not told apart.
-const MOST_ARROWS: usize = 3;
 const STRIP_ROW: f64 = 9.0;
 /// The ground of the strip.
 pub const STRIP: RGBColor = RGBColor(242, 242, 242);
 
 /// Height of the strip of censored points of so many lines, if they have one.
 pub fn strip(lines: usize) -> Option<f64> {
-    (lines > MOST_ARROWS).then(|| lines as f64 * STRIP_ROW + 4.0)
+    (lines > 1).then(|| lines as f64 * STRIP_ROW + 4.0)
 }
 
 /// Draws a sheet.
@@ -246,6 +245,9 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
     let make = |(column, (panel, title)): (usize, (&Panel, Vec<String>))| {
         let start = MARGIN + column as f64 * each;
         let mut y_ticks = y_ticks(&panel.y.scale, height);
+        // The strip is beyond all values.
+        let end = 1.0 - strip_of(panel).unwrap_or(0.0) / height;
+        y_ticks.retain(|tick| panel.y.scale.position(tick.at).is_some_and(|place| place <= end));
         let y_tick_width = below(column).map(&tick_width).fold(0.0, f64::max);
         let same_y = column > 0 && row[column - 1].y.label == panel.y.label;
         let y_label = if same_y { Vec::new() } else { wrap(&panel.y.label, LABEL, height) };
@@ -315,10 +317,14 @@ fn fit(scale: &Scale, ticks: &[Tick], room: f64) -> bool {
 /// As many ticks as have room side by side for their labels.
 fn ticks_that_fit(scale: &Scale, room: f64) -> Vec<Tick> {
     let most = (room / 30.0) as usize;
-    (2..=most.max(2)).rev().map(|most| scale.ticks(most)).find(|ticks| fit(scale, ticks, room)).unwrap_or_else(|| {
-        // Too long for two of them: one is better than none.
-        scale.ticks(2).into_iter().take(1).collect()
-    })
+    (2..=most.max(2))
+        .rev()
+        .map(|most| scale.ticks(most))
+        .find(|ticks| fit(scale, ticks, room))
+        .unwrap_or_else(|| {
+            // Too long for two of them: one is better than none.
+            scale.ticks(2).into_iter().take(1).collect()
+        })
 }
 
 /// Draws in pixels.
@@ -471,7 +477,7 @@ fn color_bar(pen: &Pen, bar: &ColorBar, (x, y): At) -> Result<(), PlotError> {
     pen.frame((x, top), (x + BAR_WIDTH - 16.0, bottom), PALE_INK, 0.8)?;
     for place in bar.levels.iter().filter_map(|level| bar.scale.as_ref()?.position(*level)) {
         let at = x + place * (BAR_WIDTH - 16.0);
-        contour(pen, &[(at, top - 2.0), (at, bottom + 2.0)])?;
+        contour(pen, &[(at, top), (at, bottom)])?;
     }
     let Some(scale) = &bar.scale else {
         let [low, high] = &bar.ends;
@@ -515,8 +521,7 @@ fn draw_panel(
         pen.text(line, ((left + right) / 2.0, y), LABEL, INK, (HPos::Center, VPos::Bottom))?;
     }
     let is_map = panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)));
-    let censored = |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
-    if let (Some(height), true) = (strip(series_of(panel)), panel.layers.iter().any(censored)) {
+    if let Some(height) = strip_of(panel) {
         pen.rectangle((left, top), (right, top + height), STRIP.filled())?;
     }
     axes(pen, panel, place, is_map)?;
@@ -587,6 +592,13 @@ fn draw_panel(
 fn contour(pen: &Pen, points: &[At]) -> Result<(), PlotError> {
     pen.line(points, WHITE, 2.6)?;
     pen.line(points, INK, 1.1)
+}
+
+/// Height of the strip that a panel has.
+fn strip_of(panel: &Panel) -> Option<f64> {
+    let censored =
+        |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
+    panel.layers.iter().any(censored).then(|| strip(series_of(panel))).flatten()
 }
 
 fn series_of(panel: &Panel) -> usize {
@@ -717,12 +729,11 @@ fn series(
     marks: &mut Vec<Mark>,
 ) -> Result<(), PlotError> {
     let Place { left, right, top, bottom, .. } = *place;
-    // What stands at the same place would hide each other: all points of a word, and arrows.
+    // All points of a word stand at the same place, and would hide each other.
     let words = if let Scale::Slots(slots) = &panel.x.scale { slots.names.len() } else { 0 };
-    let apart = if words > 0 { (0.8 * (right - left) / (words * count) as f64).min(11.0) } else { 3.0 };
+    let apart = if words > 0 { (0.8 * (right - left) / (words * count) as f64).min(11.0) } else { 0.0 };
     let aside = (serial as f64 - (count as f64 - 1.0) / 2.0) * apart;
-    let (of_points, of_arrows) = if words > 0 { (aside, 0.0) } else { (0.0, aside) };
-    let at = |x: f64, y: f64| at(x, y).map(|(x, y)| (x + of_points, y));
+    let at = |x: f64, y: f64| at(x, y).map(|(x, y)| (x + aside, y));
     let at: &dyn Fn(f64, f64) -> Option<At> = &at;
     for stretch in points.chunk_by(|a, b| connected(at, a, b, &panel.x.scale)) {
         let line: Vec<At> = stretch.iter().filter_map(|p| at(p.x, p.y)).collect();
@@ -749,7 +760,7 @@ fn series(
     }
     // Of many points a few have a marker, elsewhere on every line.
     let every = if points.len() > 30 && words == 0 { points.len() / 7 } else { 1 };
-    let first = (aside.abs() * 2.0) as usize % every;
+    let first = serial * every / count;
     let zero_apart = panel.x.scale.gap().is_some();
     for (number, point) in points.iter().enumerate() {
         let Some((x, mut y)) = at(point.x, point.y) else { continue };
@@ -757,7 +768,7 @@ fn series(
             y = top + 2.0 + STRIP_ROW * (serial as f64 + 0.5);
             pen.marker((x, y), style)?;
         } else if point.censored {
-            pen.arrow(((x + of_arrows).clamp(left + 4.0, right - 4.0), y), style.color)?;
+            pen.arrow((x.clamp(left + 4.0, right - 4.0), y), style.color)?;
         } else if number % every == first || number == 0 && zero_apart {
             pen.marker((x, y), style)?;
         }

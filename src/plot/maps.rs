@@ -247,7 +247,6 @@ pub fn color_scale(values: &[f64]) -> Scale {
         // One value, or none: what counts or measures is not under 0.
         false => match Scale::of([low], false) {
             Scale::Linear { high, .. } if low == 0.0 => Scale::Linear { low, high },
-            Scale::Linear { low: under, high } if low > 0.0 => Scale::Linear { low: under.max(0.0), high },
             scale => scale,
         },
     }
@@ -423,7 +422,7 @@ mod tests {
     #[test]
     fn colours_of_one_value_are_not_under_zero() {
         assert_eq!(color_scale(&[0.0, 0.0]), Scale::Linear { low: 0.0, high: 0.5 });
-        assert_eq!(color_scale(&[0.25]), Scale::Linear { low: 0.0, high: 0.75 });
+        assert_eq!(color_scale(&[0.25]), Scale::Linear { low: 0.125, high: 0.375 });
         assert_eq!(color_scale(&[300.0, f64::NAN]), Scale::Linear { low: 150.0, high: 450.0 });
         assert_eq!(color_scale(&[-3.0]), Scale::Linear { low: -4.5, high: -1.5 });
         assert_eq!(color_scale(&[-3.0, 2.0]), Scale::Linear { low: -3.0, high: 2.0 });

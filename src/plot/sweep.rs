@@ -321,7 +321,9 @@ impl Sweep {
             }
             let known = self.columns[1..].iter().map(String::as_str).chain(of_traces.iter().copied());
             let near = suggestion(nearest(name, known));
-            return Err(PlotError::Refused(format!("{flag} {name}: neither a key nor a column; {all}{near}")));
+            return Err(PlotError::Refused(format!(
+                "{flag} {name}: neither a key nor a column; {all}{near}"
+            )));
         }
         Ok(())
     }
@@ -484,7 +486,8 @@ impl Key {
         let numbers: Option<Vec<f64>> =
             texts.iter().map(|text| text.parse().ok().filter(|x: &f64| x.is_finite())).collect();
         let Some(numbers) = numbers else {
-            let key = Key { name: name.into(), names: texts.to_vec(), numbers: Vec::new(), absent: Vec::new() };
+            let key =
+                Key { name: name.into(), names: texts.to_vec(), numbers: Vec::new(), absent: Vec::new() };
             return (key, (0..texts.len()).collect());
         };
         let mut sorted: Vec<usize> = (0..numbers.len()).collect();

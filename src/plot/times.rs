@@ -97,7 +97,10 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
                 .collect::<Vec<_>>()
                 .join(" · "),
             x: Axis { scale: axis(&sweep.keys[x]), label: capitalized(&label(&sweep.keys[x].name)) },
-            y: Axis { scale: with_room_above(y.clone(), strip.unwrap_or(ARROW)), label: "Median time (steps)".into() },
+            y: Axis {
+                scale: with_room_above(y.clone(), strip.unwrap_or(ARROW)),
+                label: "Median time (steps)".into(),
+            },
             layers: lines
                 .iter()
                 .zip(series)
@@ -139,15 +142,18 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
         caption.push("Arrow out of a point: its interval has no upper end.".into());
     }
     if events.contains(&0) {
-        let started = roles.rows(sweep).map(|row| times[&row.cell].of[0].len() as u64).filter(|runs| *runs > 0);
+        let started =
+            roles.rows(sweep).map(|row| times[&row.cell].of[0].len() as u64).filter(|runs| *runs > 0);
         let (least, most) = started.fold((u64::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
-        let range = if least < most { format!("{} to {}", grouped(least), grouped(most)) } else { grouped(most) };
+        let range =
+            if least < most { format!("{} to {}", grouped(least), grouped(most)) } else { grouped(most) };
         caption.push(format!("Time to break: of the {range} runs of a cell that start symmetric."));
-        if few > 0 {
-            let verb = if few == 1 { "is" } else { "are" };
-            let few = counted(few, "cell");
-            caption.push(format!("Left out there {verb} {few} of which fewer than {ENOUGH} runs do."));
-        }
+    }
+    if few > 0 {
+        let few = counted(few, "cell");
+        caption.push(format!(
+            "No time to break is shown of {few} of which fewer than {ENOUGH} runs start symmetric."
+        ));
     }
     caption.extend(roles.in_words(sweep));
     caption.extend(sweep.settings_in_words());

@@ -127,11 +127,7 @@ pub fn sheets(sweep: &Sweep, request: &Request) -> Result<Vec<Sheet>, PlotError>
     // Titles once, over the first row.
     rows.iter_mut().skip(1).flatten().for_each(|panel| panel.title.clear());
     let runs = found.values().filter(|(_, points)| !points.is_empty()).count() as u64;
-    let title = format!(
-        "{}: {} of single runs over time",
-        sweep.name,
-        drawn.join(" and ")
-    );
+    let title = format!("{}: {} of single runs over time", sweep.name, drawn.join(" and "));
     let mut caption = vec![format!("{}, one of each cell.", words::counted(runs, "run"))];
     if drawn.contains(&"spread") {
         caption.push(
