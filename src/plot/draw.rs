@@ -598,7 +598,7 @@ fn contour(pen: &Pen, points: &[At]) -> Result<(), PlotError> {
 fn strip_of(panel: &Panel) -> Option<f64> {
     let censored =
         |layer: &Layer| matches!(layer, Layer::Series { points, .. } if points.iter().any(|p| p.censored));
-    panel.layers.iter().any(censored).then(|| strip(series_of(panel))).flatten()
+    if panel.layers.iter().any(censored) { strip(series_of(panel)) } else { None }
 }
 
 fn series_of(panel: &Panel) -> usize {

@@ -265,8 +265,8 @@ fn some_layer_is_wide(sweep: &Sweep) -> bool {
         Some(widths) => widths.iter().any(|width| width.as_u64() > Some(1)),
         // Swept, as words such as 8x8.
         None => sweep.keys.iter().filter(|key| key.name == "net.hidden").any(|key| {
-            let widths = key.names.iter().flat_map(|name| name.split('x'));
-            widths.into_iter().any(|width| !["none", "1"].contains(&width))
+            let mut widths = key.names.iter().flat_map(|name| name.split('x'));
+            widths.any(|width| !["none", "1"].contains(&width))
         }),
     }
 }
