@@ -18,6 +18,13 @@ fn stdout(command: &mut Command) -> String {
     String::from_utf8(stdout).unwrap()
 }
 
+/// What is said of arguments that are wrong.
+fn refusal(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = symbreak(arguments).output().unwrap();
+    assert!(status.code() == Some(2) && stdout.is_empty(), "{arguments:?}: {status}");
+    String::from_utf8(stderr).unwrap()
+}
+
 /// What there is, as `symbreak --help` lists it.
 fn subcommands() -> Vec<String> {
     let help = stdout(symbreak(&["--help"]).env("COLUMNS", "1000"));
@@ -60,13 +67,15 @@ fn every_help_has_examples_that_fit_a_terminal() {
 
 #[test]
 fn what_is_no_subcommand_is_told_which_there_are() {
-    let Output { status, stderr, .. } = symbreak(&["shcema"]).output().unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(2));
-    assert!(said.ends_with("; did you mean schema?\n"), "{said}");
-    for name in subcommands() {
-        assert!(said.contains(&name), "{said}");
+    // From plt, fit is two letters away and plot one.
+    for (typed, meant) in [("shcema", "schema"), ("plt", "plot"), ("rnu", "run")] {
+        let said = refusal(&[typed]);
+        assert!(said.ends_with(&format!("; did you mean {meant}?\n")), "{said}");
+        for name in subcommands() {
+            assert!(said.contains(&name), "{said}");
+        }
     }
+    assert!(!refusal(&["frobnicate"]).contains("did you mean"));
 }
 
 #[test]
