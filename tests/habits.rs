@@ -127,8 +127,32 @@ fn every_subcommand_has_a_manual_page() {
     for name in subcommands() {
         assert!(main.contains(&format!("symbreak\\-{name}(1)")), "symbreak.1 does not name {name}");
         let page = page(&format!("symbreak-{name}.1"));
-        assert!(page.contains(".TH symbreak-") && page.contains("Examples:"), "{name}:\n{page}");
+        assert!(page.contains(".TH symbreak-") && !page.contains(".SH EXTRA"), "{name}:\n{page}");
+        let (_, examples) =
+            page.split_once(".SH EXAMPLES\n.nf\n").unwrap_or_else(|| panic!("{name}:\n{page}"));
+        let help = stdout(symbreak(&[&name, "--help"]).env("COLUMNS", "1000"));
+        let (_, after) = help.split_once("Examples:\n").unwrap();
+        let shown: Vec<&str> = after.lines().take_while(|line| !line.is_empty()).collect();
+        let source: Vec<String> = examples
+            .lines()
+            .take_while(|line| *line != ".fi")
+            .map(|line| format!("  {}", line.replace("\\-", "-").replace("\\*(Aq", "'")))
+            .collect();
+        assert_eq!(source, shown, "{name}");
+        if let Some((_, status)) = help.split_once("Exit status: ") {
+            assert!(page.contains(".SH \"EXIT STATUS\"\n") && !page.contains("Exit status"), "{name}");
+            assert!(page.contains(&status.lines().next().unwrap()[..10]), "{name}");
+        }
     }
+    let description = |name: &str| {
+        let page = page(name);
+        let (_, after) = page.split_once(".SH DESCRIPTION\n").unwrap();
+        after.split_once("\n.SH").unwrap().0.to_string()
+    };
+    // What stands before the examples in the help, and after them.
+    assert!(description("symbreak-verify.1").contains("\n.PP\nEvery rung compares"));
+    assert!(description("symbreak-run.1").contains("\n.PP\nRanges are comma\\-separated items"));
+    assert!(page("symbreak-inspect.1").contains(".fi\n.PP\nWhat becomes of all\\-zero weights"));
     assert!(page("symbreak-slurm-status.1").contains("symbreak slurm status"));
     let mut checked = 0;
     for (program, arguments) in [
