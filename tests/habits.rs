@@ -99,19 +99,51 @@ fn shells_complete_every_subcommand() {
         assert!(checked.status.success() && checked.stderr.is_empty(), "{shell}: {checked:?}");
     }
     assert!(is_there("bash"), "the most common of the shells is not there to be asked");
-    let complete = |words: &[&str]| {
+    let script = |words: &[&str]| {
         let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
-        let script = format!(
+        format!(
             "source '{}'; COMP_WORDS=({}); COMP_CWORD={}; _symbreak symbreak '{last}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
             place.path().join("bash").display(),
             words.join(" "),
             words.len() - 1
-        );
-        stdout(Command::new("bash").args(["--norc", "-c", &script]))
+        )
     };
+    let complete = |words: &[&str]| stdout(Command::new("bash").args(["--norc", "-c", &script(words)]));
     assert_eq!(complete(&["symbreak", "comp"]), "completions\n");
     assert_eq!(complete(&["symbreak", "run", "--save"]), "--save-params\n");
     assert_eq!(complete(&["symbreak", "run", "--runs", "pa"]), "parquet\n");
+    assert_eq!(complete(&["symbreak", "run", "xor"]), "xor-scale xor-copies\n");
+    assert_eq!(complete(&["symbreak", "presets", "show", "sa"]), "saxe\n");
+    // None fits, so that bash goes on to files.
+    assert_eq!(complete(&["symbreak", "run", "mine"]), "\n");
+    fs::write(place.path().join("scales.toml"), "").unwrap();
+    let among = |words: &[&str]| {
+        let script = format!("cd '{}'; {}", place.path().display(), script(words));
+        stdout(Command::new("bash").args(["--norc", "-c", &script]))
+    };
+    for words in [
+        &["run", "--set"][..],
+        &["run", "--sweep"],
+        &["run", "--seeds"],
+        &["plot", "--x"],
+        &["plot", "--where"],
+        &["report", "--title"],
+        &["bench", "--adapter"],
+        &["slurm", "--time"],
+    ] {
+        assert_eq!(among(&[&["symbreak"], words, &["sca"]].concat()), "sca\n", "{words:?}");
+    }
+    assert_eq!(among(&["symbreak", "report", "--out", "sca"]), "scales.toml\n");
+    let zsh = fs::read_to_string(place.path().join("zsh")).unwrap();
+    for names in [":KEY=VALUE:", ":KEY=RANGE:", ":KEY:", ":DIR:_files -/'", ":FILE:_files'"] {
+        assert!(zsh.contains(names), "{names}");
+    }
+    assert!(!zsh.contains(":_default'"), "an argument of which nobody knows what it is");
+    let fish = fs::read_to_string(place.path().join("fish")).unwrap();
+    assert!(
+        fish.contains("-l set -d")
+            && fish.lines().any(|line| line.contains("-l set -d") && line.ends_with(" -r -f"))
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ enum Command {
     /// Print the TOML of a preset
     Show {
         /// Its name
+        #[arg(value_name = "PRESET")]
         name: String,
     },
 }
