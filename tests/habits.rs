@@ -147,6 +147,26 @@ fn shells_complete_every_subcommand() {
 }
 
 #[test]
+fn a_preset_may_be_misspelt() {
+    let near = |name: &str| refusal(&["presets", "show", name]).rsplit_once("; ").unwrap().1.to_string();
+    assert_eq!(near("xor-scal"), "did you mean xor-scale?\n");
+    assert_eq!(near("xor"), "did you mean xor-scale or xor-copies?\n");
+    assert_eq!(near("Slice"), "did you mean kolen-pollack-slice or kolen-pollack-slice-2?\n");
+    let none = near("frobnicate");
+    assert!(none.starts_with("there are xor-scale, "), "{none}");
+    assert!(refusal(&["run", "xor"]).ends_with("; did you mean xor-scale or xor-copies?\n"));
+    let said = refusal(&["presets", "xor-scale"]);
+    assert!(said.contains("symbreak presets show xor-scale prints that one"), "{said}");
+    for (typed, meant) in [("shwo", "show"), ("xor-scal", "xor-scale")] {
+        let said = refusal(&["presets", typed]);
+        assert!(
+            said.contains("symbreak presets show PRESET") && said.ends_with(&format!("mean {meant}?\n")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn every_subcommand_has_a_manual_page() {
     let place = tempdir().unwrap();
     let directory = place.path().join("deep/man1");
