@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn rates_are_whole_numbers_unless_they_are_small() {
-        assert_eq!(rate(110_006.7019), "110,007/s");
+        assert_eq!(rate(110_006.7), "110,007/s");
         assert_eq!(rate(999.5), "1,000/s");
         assert_eq!(rate(9.96), "10/s");
         assert_eq!(rate(0.314), "0.3/s");
