@@ -18,6 +18,13 @@ fn stdout(command: &mut Command) -> String {
     String::from_utf8(stdout).unwrap()
 }
 
+/// What is said of arguments that are wrong.
+fn refusal(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = symbreak(arguments).output().unwrap();
+    assert!(status.code() == Some(2) && stdout.is_empty(), "{arguments:?}: {status}");
+    String::from_utf8(stderr).unwrap()
+}
+
 /// What there is, as `symbreak --help` lists it.
 fn subcommands() -> Vec<String> {
     let help = stdout(symbreak(&["--help"]).env("COLUMNS", "1000"));
@@ -60,13 +67,15 @@ fn every_help_has_examples_that_fit_a_terminal() {
 
 #[test]
 fn what_is_no_subcommand_is_told_which_there_are() {
-    let Output { status, stderr, .. } = symbreak(&["shcema"]).output().unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(2));
-    assert!(said.ends_with("; did you mean schema?\n"), "{said}");
-    for name in subcommands() {
-        assert!(said.contains(&name), "{said}");
+    // From plt, fit is two letters away and plot one.
+    for (typed, meant) in [("shcema", "schema"), ("plt", "plot"), ("rnu", "run")] {
+        let said = refusal(&[typed]);
+        assert!(said.ends_with(&format!("; did you mean {meant}?\n")), "{said}");
+        for name in subcommands() {
+            assert!(said.contains(&name), "{said}");
+        }
     }
+    assert!(!refusal(&["frobnicate"]).contains("did you mean"));
 }
 
 #[test]
@@ -90,19 +99,71 @@ fn shells_complete_every_subcommand() {
         assert!(checked.status.success() && checked.stderr.is_empty(), "{shell}: {checked:?}");
     }
     assert!(is_there("bash"), "the most common of the shells is not there to be asked");
-    let complete = |words: &[&str]| {
+    let script = |words: &[&str]| {
         let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
-        let script = format!(
+        format!(
             "source '{}'; COMP_WORDS=({}); COMP_CWORD={}; _symbreak symbreak '{last}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
             place.path().join("bash").display(),
             words.join(" "),
             words.len() - 1
-        );
-        stdout(Command::new("bash").args(["--norc", "-c", &script]))
+        )
     };
+    let complete = |words: &[&str]| stdout(Command::new("bash").args(["--norc", "-c", &script(words)]));
     assert_eq!(complete(&["symbreak", "comp"]), "completions\n");
     assert_eq!(complete(&["symbreak", "run", "--save"]), "--save-params\n");
     assert_eq!(complete(&["symbreak", "run", "--runs", "pa"]), "parquet\n");
+    assert_eq!(complete(&["symbreak", "run", "xor"]), "xor-scale xor-copies\n");
+    assert_eq!(complete(&["symbreak", "presets", "show", "sa"]), "saxe\n");
+    // None fits, so that bash goes on to files.
+    assert_eq!(complete(&["symbreak", "run", "mine"]), "\n");
+    fs::write(place.path().join("scales.toml"), "").unwrap();
+    let among = |words: &[&str]| {
+        let script = format!("cd '{}'; {}", place.path().display(), script(words));
+        stdout(Command::new("bash").args(["--norc", "-c", &script]))
+    };
+    for words in [
+        &["run", "--set"][..],
+        &["run", "--sweep"],
+        &["run", "--seeds"],
+        &["plot", "--x"],
+        &["plot", "--where"],
+        &["report", "--title"],
+        &["bench", "--adapter"],
+        &["slurm", "--time"],
+    ] {
+        assert_eq!(among(&[&["symbreak"], words, &["sca"]].concat()), "sca\n", "{words:?}");
+    }
+    assert_eq!(among(&["symbreak", "report", "--out", "sca"]), "scales.toml\n");
+    let zsh = fs::read_to_string(place.path().join("zsh")).unwrap();
+    for names in [":KEY=VALUE:", ":KEY=RANGE:", ":KEY:", ":DIR:_files -/'", ":FILE:_files'"] {
+        assert!(zsh.contains(names), "{names}");
+    }
+    assert!(!zsh.contains(":_default'"), "an argument of which nobody knows what it is");
+    let fish = fs::read_to_string(place.path().join("fish")).unwrap();
+    assert!(
+        fish.contains("-l set -d")
+            && fish.lines().any(|line| line.contains("-l set -d") && line.ends_with(" -r -f"))
+    );
+}
+
+#[test]
+fn a_preset_may_be_misspelt() {
+    let near = |name: &str| refusal(&["presets", "show", name]).rsplit_once("; ").unwrap().1.to_string();
+    assert_eq!(near("xor-scal"), "did you mean xor-scale?\n");
+    assert_eq!(near("xor"), "did you mean xor-scale or xor-copies?\n");
+    assert_eq!(near("Slice"), "did you mean kolen-pollack-slice or kolen-pollack-slice-2?\n");
+    let none = near("frobnicate");
+    assert!(none.starts_with("there are xor-scale, "), "{none}");
+    assert!(refusal(&["run", "xor"]).ends_with("; did you mean xor-scale or xor-copies?\n"));
+    let said = refusal(&["presets", "xor-scale"]);
+    assert!(said.contains("symbreak presets show xor-scale prints that one"), "{said}");
+    for (typed, meant) in [("shwo", "show"), ("xor-scal", "xor-scale")] {
+        let said = refusal(&["presets", typed]);
+        assert!(
+            said.contains("symbreak presets show PRESET") && said.ends_with(&format!("mean {meant}?\n")),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -118,8 +179,32 @@ fn every_subcommand_has_a_manual_page() {
     for name in subcommands() {
         assert!(main.contains(&format!("symbreak\\-{name}(1)")), "symbreak.1 does not name {name}");
         let page = page(&format!("symbreak-{name}.1"));
-        assert!(page.contains(".TH symbreak-") && page.contains("Examples:"), "{name}:\n{page}");
+        assert!(page.contains(".TH symbreak-") && !page.contains(".SH EXTRA"), "{name}:\n{page}");
+        let (_, examples) =
+            page.split_once(".SH EXAMPLES\n.nf\n").unwrap_or_else(|| panic!("{name}:\n{page}"));
+        let help = stdout(symbreak(&[&name, "--help"]).env("COLUMNS", "1000"));
+        let (_, after) = help.split_once("Examples:\n").unwrap();
+        let shown: Vec<&str> = after.lines().take_while(|line| !line.is_empty()).collect();
+        let source: Vec<String> = examples
+            .lines()
+            .take_while(|line| *line != ".fi")
+            .map(|line| format!("  {}", line.replace("\\-", "-").replace("\\*(Aq", "'")))
+            .collect();
+        assert_eq!(source, shown, "{name}");
+        if let Some((_, status)) = help.split_once("Exit status: ") {
+            assert!(page.contains(".SH \"EXIT STATUS\"\n") && !page.contains("Exit status"), "{name}");
+            assert!(page.contains(&status.lines().next().unwrap()[..10]), "{name}");
+        }
     }
+    let description = |name: &str| {
+        let page = page(name);
+        let (_, after) = page.split_once(".SH DESCRIPTION\n").unwrap();
+        after.split_once("\n.SH").unwrap().0.to_string()
+    };
+    // What stands before the examples in the help, and after them.
+    assert!(description("symbreak-verify.1").contains("\n.PP\nEvery rung compares"));
+    assert!(description("symbreak-run.1").contains("\n.PP\nRanges are comma\\-separated items"));
+    assert!(page("symbreak-inspect.1").contains(".fi\n.PP\nWhat becomes of all\\-zero weights"));
     assert!(page("symbreak-slurm-status.1").contains("symbreak slurm status"));
     let mut checked = 0;
     for (program, arguments) in [

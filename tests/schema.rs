@@ -95,8 +95,23 @@ fn what_the_program_takes_is_valid() {
         "sweep.\"net.skip\" = \"true,false\"",
         "sweep.\"net.activation\" = [\"logistic\", \"tanh,relu\"]",
         "sweep.\"train.steps\" = \"log:10:1000:3\"",
+        "sweep.\"train.steps\" = \"1e3,+20,30.0,2.5e1, lin:1.5:2.5:2\"",
+        "sweep.\"task.seed\" = \"0,lin:1:5:2\"",
+        "sweep.\"init.scale\" = \"-0.0,lin:1:2:05,lin:0.3:0.3:1,log:3:3:1\"",
+        "sweep.\"init.scale\" = \"lin:0:1:3, log:.01 : 0.05 : +3 \"",
+        "sweep.\"train.momentum\" = \"0,.5,9e-1,lin:0.1:0.4:3,log:0.01:0.05:3\"",
+        "sweep.\"init.base_value\" = \"-1,lin:-3:-2:3,log:1:2:2\"",
+        "sweep.\"task.test\" = [0.25, \"0.5\"]",
+        "\"net.hidden\" = 4\n\"train.lr\" = 1",
+        "init.values = [1, 2.5, 3, 4, 5, 6, 7, 8, 9]\n\"init.value.3\" = -0.25",
+        "init.values = [1, 2.5, 3, 4, 5, 6, 7, 8, 9]\ninit.\"value.3\" = -0.25",
+        "init.values = [1, 2.5, 3, 4, 5, 6, 7, 8, 9]\nsweep.init.\"value.3\" = \"-1,1\"",
+        "\"task.dataset\" = \"xor\"",
+        "sweep.\"task.dataset\" = \"xor,and\"",
+        "sweep.task.dataset = [\"xor\", \"and\"]",
     ] {
-        let text = format!("name = \"a b\"\ntask.dataset = \"xor\"\n{lines}");
+        let dataset = if lines.contains("dataset") { "" } else { "task.dataset = \"xor\"\n" };
+        let text = format!("name = \"a b\"\n{dataset}{lines}");
         assert_eq!(complaints(&validator, &text), [""; 0], "{lines}");
         if let Err(error) = parse(&text, "t.toml", &Overrides::default()) {
             panic!("{lines}: {error}");
@@ -149,10 +164,35 @@ fn what_the_program_refuses_is_invalid() {
         ("sweep.\"net.activation\" = \"logistic,tahn\"", "/sweep/net.activation"),
         ("sweep.\"net.activation\" = \"lin:1:2:3\"", "/sweep/net.activation"),
         ("sweep.\"train.batch\" = \"0\"", "/sweep/train.batch"),
+        ("sweep.\"init.scale\" = \"-1\"", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = [1, \"-1\"]", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = [1, 1.0]", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = \"lin:-1:1:3\"", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = \"lin:0:1:1\"", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = \"log:0:1:5\"", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = \"lin:0:1:10000001\"", "/sweep/init.scale"),
+        ("sweep.\"init.scale\" = \"1,\"", "/sweep/init.scale"),
+        ("sweep.\"init.base_value\" = \"log:-1:1:5\"", "/sweep/init.base_value"),
+        ("sweep.\"train.momentum\" = \"1.5\"", "/sweep/train.momentum"),
+        ("sweep.\"train.momentum\" = \"lin:0:1:3\"", "/sweep/train.momentum"),
+        ("sweep.\"train.steps\" = \"1.5\"", "/sweep/train.steps"),
+        ("sweep.\"train.steps\" = \"0\"", "/sweep/train.steps"),
+        ("sweep.\"train.steps\" = \"lin:0:10:3\"", "/sweep/train.steps"),
+        ("sweep.\"task.bits\" = \"-1\"", "/sweep/task.bits"),
+        ("sweep.\"net.hidden\" = []", "/sweep/net.hidden"),
+        ("sweep.\"net.hidden\" = [8, 8]", "/sweep/net.hidden"),
+        ("sweep.\"task.target_columns\" = \"a,,b\"", "/sweep/task.target_columns"),
+        ("sweep.\"task.target_columns\" = \"lin:1:2:2\"", "/sweep/task.target_columns"),
         ("sweep = 3", "/sweep"),
+        ("\"net.hiden\" = 4", ""),
+        ("\"net.hidden\" = 0", "/net.hidden"),
+        ("\"init.value.x\" = 0", ""),
+        ("no task.dataset", ""),
+        ("no task.dataset\n[task]\nbits = 2", ""),
+        ("no task.dataset\n[sweep]\n\"task.bits\" = [2, 3]", ""),
     ] {
         let dataset = if lines.contains("task.dataset") { "" } else { "task.dataset = \"xor\"\n" };
-        let text = format!("{dataset}{lines}");
+        let text = format!("{dataset}{}", lines.trim_start_matches("no task.dataset"));
         let complaints = complaints(&validator, &text);
         let there = |complaint: &String| complaint.split_once(": ").is_some_and(|(at, _)| at == place);
         assert!(complaints.iter().any(there), "{lines}: {complaints:?}");

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::{Args, Command, CommandFactory, ValueHint};
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use super::{Cli, DONE, FAILED, Failure, print, print_bytes};
 
@@ -57,8 +59,72 @@ fn with_subcommands(command: &Command) -> Vec<&Command> {
 }
 
 fn page(command: &Command) -> Result<Vec<u8>, Failure> {
+    let words = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let words = AfterHelp::read(&words);
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string);
+    let description: Vec<&str> = about.iter().chain(&words.description).map(String::as_str).collect();
+    let described = command.clone().long_about(description.join("\n\n")).after_help(Resettable::Reset);
     let mut page = Vec::new();
-    let rendered = man(command).render(&mut page);
+    let rendered = man(&described).render(&mut page).and_then(|()| words.sections().to_writer(&mut page));
     rendered.map_err(|error| Failure::new(FAILED, format!("cannot make the page: {error}")))?;
     Ok(page)
+}
+
+/// What `--help` says after the flags, by the sections of a manual page.
+#[derive(Default)]
+struct AfterHelp {
+    /// Paragraphs, a line each.
+    description: Vec<String>,
+    exit_status: Option<String>,
+    /// Paragraphs as they stand: lines of examples are indented.
+    examples: Vec<String>,
+}
+
+impl AfterHelp {
+    fn read(text: &str) -> AfterHelp {
+        let mut words = AfterHelp::default();
+        let paragraphs: Vec<&str> = text.split("\n\n").filter(|text| !text.is_empty()).collect();
+        for (i, paragraph) in paragraphs.iter().enumerate() {
+            let filled = || paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+            // What stands indented after the first examples is another one, and the words before it introduce it.
+            let is_example = paragraph.starts_with("  ")
+                || paragraphs.get(i + 1).is_some_and(|following| following.starts_with("  "));
+            if let Some(lines) = paragraph.strip_prefix("Examples:\n") {
+                words.examples.push(lines.to_string());
+            } else if paragraph.starts_with("Exit status: ") {
+                words.exit_status = filled().strip_prefix("Exit status: ").map(str::to_string);
+            } else if is_example && !words.examples.is_empty() {
+                words.examples.push((*paragraph).to_string());
+            } else {
+                words.description.push(filled());
+            }
+        }
+        words
+    }
+
+    fn sections(&self) -> Roff {
+        let mut roff = Roff::new();
+        if let Some(status) = &self.exit_status {
+            roff.control("SH", ["EXIT STATUS"]).text([roman(status)]);
+        }
+        for (i, paragraph) in self.examples.iter().enumerate() {
+            if i == 0 {
+                roff.control("SH", ["EXAMPLES"]);
+            } else {
+                roff.control("PP", []);
+            }
+            let is_filled = !paragraph.starts_with("  ");
+            if !is_filled {
+                roff.control("nf", []);
+            }
+            for line in paragraph.lines() {
+                // Sections are indented themselves.
+                roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+            }
+            if !is_filled {
+                roff.control("fi", []);
+            }
+        }
+        roff
+    }
 }

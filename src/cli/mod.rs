@@ -10,7 +10,7 @@ use crate::claims::ClaimError;
 use crate::engine::EngineError;
 use crate::output::OutputError;
 use crate::slurm::SlurmError;
-use crate::spec::SpecError;
+use crate::spec::{SpecError, nearest, suggestion};
 
 pub mod args;
 pub mod bench;
@@ -106,8 +106,7 @@ fn no_such(words: &[OsString]) -> Failure {
     let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let program = Cli::command();
     let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
-    let nearest = commands.iter().find(|command| strsim::damerau_levenshtein(command, &name) <= 2);
-    let hint = nearest.map(|command| format!("; did you mean {command}?")).unwrap_or_default();
+    let hint = suggestion(nearest(&name, commands.iter().copied()));
     let all = commands.join(", ");
     Failure::new(BAD_ARGUMENTS, format!("there is no subcommand {name}: expected one of {all}{hint}"))
 }

@@ -36,6 +36,7 @@ pub use error::{Place, SpecError, Warning};
 pub use frozen::to_toml;
 pub use grid::Grid;
 pub use plan::{Cell, Plan, Value};
+pub(crate) use presets::near_presets;
 pub use presets::{Preset, presets};
 pub use range::MAX_CELLS;
 pub use resolved::from_resolved;
@@ -68,12 +69,11 @@ pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>),
     }
     let path = Path::new(source);
     if !source.ends_with(".toml") && !source.contains(['/', '\\']) && !path.exists() {
-        let names = presets().iter().map(|preset| preset.name);
-        let list = names.clone().collect::<Vec<_>>().join(", ");
+        let list = presets().iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ");
         return Err(SpecError::new(format!(
             "{}: neither a preset ({list}) nor a file{}",
             printable(source),
-            suggestion(nearest(source, names))
+            near_presets(source)
         )));
     }
     let shown = escaped(source);

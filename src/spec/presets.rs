@@ -1,5 +1,7 @@
 //! Specs that come with the program. Each is a commented TOML file to learn from and to start from.
 
+use super::error::{nearest, suggestion};
+
 /// A spec that is known by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -9,6 +11,18 @@ pub struct Preset {
     pub about: &'static str,
     /// The spec.
     pub text: &'static str,
+}
+
+/// `; did you mean X or Y?` of the presets that a name was most likely meant to be: the nearest, or those that it is part of.
+pub(crate) fn near_presets(name: &str) -> String {
+    let names = || presets().iter().map(|preset| preset.name);
+    if let Some(near) = nearest(name, names()) {
+        return suggestion(Some(near));
+    }
+    // Less is part of too many.
+    let given = name.to_lowercase();
+    let parted: Vec<&str> = names().filter(|name| given.len() >= 3 && name.contains(&given)).collect();
+    suggestion((!parted.is_empty()).then(|| parted.join(" or ")).as_deref())
 }
 
 /// Every preset.
