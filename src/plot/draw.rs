@@ -43,7 +43,7 @@ pub const STRIP: RGBColor = RGBColor(242, 242, 242);
 
 /// Height of the strip of censored points of so many lines, if they have one.
 pub fn strip(lines: usize) -> Option<f64> {
-    (lines > 1).then(|| lines as f64 * STRIP_ROW + 4.0)
+    (lines > 1).then_some(lines as f64 * STRIP_ROW + 4.0)
 }
 
 /// Draws a sheet.
