@@ -233,7 +233,7 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
     let each = (WIDTH - 2.0 * MARGIN) / widest;
     let height = sheet.panel_height;
     let title_height = |lines: &[String]| lines.len() as f64 * LABEL * LEADING + 4.0;
-    let titles: Vec<Vec<String>> = row.iter().map(|panel| wrap(&panel.title, LABEL, each - 40.0)).collect();
+    let titles: Vec<Vec<String>> = row.iter().map(|panel| title_lines(&panel.title, each - 40.0)).collect();
     let top = top + titles.iter().map(|lines| title_height(lines)).fold(0.0, f64::max);
     // Of all rows, so that their panels stand in line.
     let tick_width = |panel: &Panel| {
@@ -283,6 +283,16 @@ fn places(sheet: &Sheet, number: usize, row: &[Panel], top: f64) -> Vec<Place> {
         }
     };
     row.iter().zip(titles).enumerate().map(make).collect()
+}
+
+/// What does not fit into one line has a line for each of its parts, if these do.
+fn title_lines(title: &str, room: f64) -> Vec<String> {
+    let whole = wrap(title, LABEL, room);
+    if whole.len() < 2 {
+        whole
+    } else {
+        title.split(" · ").flat_map(|part| wrap(part, LABEL, room)).collect()
+    }
 }
 
 /// Every word has a label, as far as lines of text have room; numbers are read off from fewer.
