@@ -188,7 +188,7 @@ impl Shares<'_> {
             return false;
         };
         let rises = over[first];
-        *text += &match self.fitted(trials, rises) {
+        *text += &match self.fitted(trials, first, rises) {
             Some(half) => self.at_half(&half),
             None => self.between(first, rises),
         };
@@ -312,9 +312,10 @@ impl Shares<'_> {
         }
     }
 
-    /// The curve is one in the logarithm of the key: of keys that have none, such as parameters of both signs, nothing is
-    /// fitted.
-    fn fitted(&self, trials: Option<&Trials>, rises: bool) -> Option<Half> {
+    /// The half-point of a logistic curve in the logarithm of the key, if it lies where the shares themselves cross, between the
+    /// value `first` and that before: where they do not follow such a curve it may lie elsewhere. Of keys that have no
+    /// logarithm, such as parameters of both signs, nothing is fitted.
+    fn fitted(&self, trials: Option<&Trials>, first: usize, rises: bool) -> Option<Half> {
         let numbers = &self.along.numbers;
         if numbers[0] < 0.0 {
             return None;
@@ -324,8 +325,10 @@ impl Shares<'_> {
             trials?.add(*at, self.what, *scale, &mut all);
         }
         // At 0 there is no logarithm; what crosses right after it is not seen by the fit.
-        let swept = numbers[0]..=numbers[numbers.len() - 1];
-        half::half(&all).ok().filter(|half| half.rises == rises && !half.jumps && swept.contains(&half.scale))
+        let crossing = numbers[first - 1]..=numbers[first];
+        half::half(&all)
+            .ok()
+            .filter(|half| half.rises == rises && !half.jumps && crossing.contains(&half.scale))
     }
 }
 

@@ -25,7 +25,7 @@ use serde_json::{Value as Json, json};
 use crate::plot::draw::WIDTH;
 use crate::plot::png::png;
 use crate::plot::sweep::Sweep;
-use crate::plot::words::{grouped, percent};
+use crate::plot::words::{capitalized, grouped, percent};
 use crate::plot::{self, Figure, PlotError, Request};
 use crate::spec::{self, Overrides, presets};
 
@@ -46,7 +46,7 @@ const MOST_SVG: usize = 1 << 20;
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
-    question: Option<&'a str>,
+    question: Option<String>,
     swept: String,
     notices: Vec<String>,
     lead: String,
@@ -153,7 +153,7 @@ fn render(page: &Page<'_>) -> Result<String, PlotError> {
 }
 
 /// What a preset asks, where it is that which was run: the same task from the same base point, over one of its keys.
-fn about(sweep: &Sweep) -> Option<&'static str> {
+fn about(sweep: &Sweep) -> Option<String> {
     let manifest = sweep.manifest.as_ref()?;
     let preset = presets().iter().find(|preset| preset.name == manifest.name)?;
     let (plan, _) = spec::parse(preset.text, preset.name, &Overrides::default()).ok()?;
@@ -161,7 +161,7 @@ fn about(sweep: &Sweep) -> Option<&'static str> {
     let same = asked["task"] == run["task"] && asked["init"]["base"] == run["init"]["base"];
     let swept = plan.grid.swept();
     let asks = swept.is_empty() || swept.iter().any(|key| !run["sweep"][key].is_null());
-    (same && asks).then_some(preset.about)
+    (same && asks).then(|| capitalized(preset.about))
 }
 
 /// What these figures do not say.

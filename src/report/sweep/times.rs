@@ -199,7 +199,7 @@ fn law(laws: &Laws) -> String {
     }
     if (value - law).abs() <= NEAR {
         return format!(
-            "The time goes as the scale to the power of {power}: close to the law {best}, which is outside that interval."
+            "The time goes as the scale to the power of {power}: close to the law {best}, whose exponent is outside that interval."
         );
     }
     format!(

@@ -288,6 +288,26 @@ mod tests {
     }
 
     #[test]
+    fn a_curve_that_misses_the_crossing_is_not_told() {
+        // Falls at once, then lingers: a logistic curve would put its half-point beyond 3.
+        let text = said(
+            "train.lr",
+            &[
+                ("2", 200, 200),
+                ("2.5", 200, 196),
+                ("3", 200, 53),
+                ("3.5", 200, 66),
+                ("4", 200, 35),
+                ("5", 200, 0),
+            ],
+        );
+        assert!(
+            text.contains("Between learning rate 2.5 and 3 the share that breaks symmetry falls through one half, from 98.0 %"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn never_always_and_hardly() {
         assert_eq!(
             said("init.scale", &[("1e-6", 1000, 0), ("1e-3", 1000, 0)]),
