@@ -180,7 +180,7 @@ fn contenders(args: &BenchArgs) -> Result<Vec<Contender>, Failure> {
         engines.push(select::open(Backend::Mock, None, None)?);
     }
     if wanted(Backend::Gpu) {
-        match select::open_adapters(args.adapter.as_deref()) {
+        match select::open_adapters(args.adapter.as_deref(), false) {
             // Its absence is a failure only where it was asked for.
             Err(EngineError::NoDevice(why)) if args.backend.is_empty() && args.adapter.is_none() => {
                 note(&format!("no adapter to time: {why}"));

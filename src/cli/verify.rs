@@ -21,6 +21,7 @@ Examples:
   symbreak verify                                 every engine and adapter
   symbreak verify --quick                         fewer and shorter runs
   symbreak verify --backend gpu --adapter radeon  one of them
+  symbreak verify --default-limits                as in a browser
 
 Exit status: 0 all passed; 3 a rung or its control did not; 1 no such engine.")]
 pub struct VerifyArgs {
@@ -31,6 +32,10 @@ pub struct VerifyArgs {
     /// Of the adapters only those whose name contains TEXT
     #[arg(long, value_name = "TEXT")]
     adapter: Option<String>,
+
+    /// Ask adapters for no more than WebGPU's default limits, as a browser does
+    #[arg(long)]
+    default_limits: bool,
 
     /// Fewer combinations, runs and steps: seconds in place of minutes
     #[arg(long)]
@@ -100,7 +105,7 @@ fn engines(args: &VerifyArgs, threads: Option<usize>) -> Result<Vec<Box<dyn Engi
         }
     }
     if wanted(Backend::Gpu) {
-        let opened = select::open_adapters(args.adapter.as_deref());
+        let opened = select::open_adapters(args.adapter.as_deref(), args.default_limits);
         match opened {
             // Its absence is a failure only where it was asked for.
             Err(EngineError::NoDevice(why)) if args.backend.is_empty() && args.adapter.is_none() => {

@@ -55,23 +55,28 @@ fn gpu(_: Option<&str>, _: bool) -> Result<Box<dyn Engine>, EngineError> {
     Err(EngineError::NoDevice("this program was built without the gpu feature; use --backend cpu".into()))
 }
 
-/// Opens an engine on every adapter whose name contains `adapter`, software ones included.
+/// Opens an engine on every adapter whose name contains `adapter`, software ones included, with what the adapter offers or with
+/// WebGPU's default limits alone.
 ///
 /// # Errors
 /// [`EngineError::NoDevice`] if there is none, or one cannot be opened.
-pub fn open_adapters(adapter: Option<&str>) -> Result<Vec<Box<dyn Engine>>, EngineError> {
+pub fn open_adapters(
+    adapter: Option<&str>,
+    default_limits: bool,
+) -> Result<Vec<Box<dyn Engine>>, EngineError> {
     #[cfg(feature = "gpu")]
     {
         let options = super::gpu::Options {
             adapter: adapter.map(str::to_string),
             software: true,
+            default_limits,
             ..Default::default()
         };
         let engines = super::gpu::GpuEngine::all(options)?;
         Ok(engines.into_iter().map(|engine| Box::new(engine) as Box<dyn Engine>).collect())
     }
     #[cfg(not(feature = "gpu"))]
-    gpu(adapter, true).map(|engine| vec![engine])
+    gpu(adapter, default_limits).map(|engine| vec![engine])
 }
 
 /// Opens the engine that repeats runs of `backend` for `--verify`: another one, for an engine that is compared with
