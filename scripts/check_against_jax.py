@@ -1,0 +1,246 @@
+"""Trains again by JAX what symbreak trained, from the same initial parameters, and compares run by run.
+
+Called by scripts/check-against-jax, which makes the environment:
+
+    python scripts/check_against_jax.py SYMBREAK [--backend LIST] [--seeds N] [--long STEPS]
+
+Networks, losses, gradients (by jax.grad) and updates are written apart from the program; what they share is the file of
+initial parameters. Two comparisons, each in f64 and in f32:
+
+- after 100 steps every final parameter, as a distance relative to the largest of its network;
+- after a long training the labels of every run: its outcome, and its symmetry by the activations of its final parameters.
+
+A twin of each, trained with another learning rate or from other noise, must fail.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+
+jax.config.update("jax_enable_x64", True)
+import jax.numpy as jnp  # noqa: E402
+from jax import lax  # noqa: E402
+
+SHORT = 100
+# Largest distance of a parameter after SHORT steps, relative to the largest parameter of its network (or 1): of two f64 engines,
+# whose parameters are saved as f32, and where one side computes in f32. Momentum at a rate of 4 multiplies rounding a thousandfold.
+BOUND_F64 = 2e-7
+BOUND_F32 = 2e-3
+# Share of runs that must have the same labels after the long training.
+LABELS = 0.999
+
+ACTIVATIONS = {
+    "logistic": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "relu": lambda z: jnp.maximum(z, 0),
+    "softplus": jax.nn.softplus,
+}
+
+# Tables of specs and what they are called. Scales are those at which training goes somewhere within the steps.
+SWEEPS = {
+    "logistic 2-2-1, momentum": {
+        "task": {"dataset": "xor"},
+        "net": {"hidden": [2], "activation": "logistic"},
+        "train": {"loss": "mse", "optimizer": "momentum", "lr": 4.0, "momentum": 0.9},
+        "sweep": {"init.scale": [0.1, 0.5, 1.0, 3.0]},
+    },
+    "tanh 2-2-1, momentum": {
+        "task": {"dataset": "xor"},
+        "net": {"hidden": [2], "activation": "tanh"},
+        "train": {"loss": "mse", "optimizer": "momentum", "lr": 1.0, "momentum": 0.9},
+        "sweep": {"init.scale": [0.1, 0.5, 1.0, 3.0]},
+    },
+    "softplus 2-3-2-1, sgd": {
+        "task": {"dataset": "xor"},
+        "net": {"hidden": [3, 2], "activation": "softplus"},
+        "train": {"loss": "bce", "optimizer": "sgd", "lr": 0.5},
+        "sweep": {"init.scale": [0.5, 1.0]},
+    },
+    "relu 4-8-1 on parity, sgd": {
+        "task": {"dataset": "parity", "bits": 4},
+        "net": {"hidden": [8], "activation": "relu"},
+        "train": {"loss": "mse", "optimizer": "sgd", "lr": 0.3},
+        "sweep": {"init.scale": [0.5, 1.0]},
+    },
+}
+
+
+def toml(spec, steps, seeds):
+    """A spec as text."""
+    value = lambda x: json.dumps(x)
+    lines = ['name = "against-jax"']
+    for table, keys in spec.items():
+        lines.append(f"[{table}]")
+        if table == "train":
+            keys = {**keys, "steps": steps}
+        lines += [f"{json.dumps(key)} = {value(x)}" for key, x in keys.items()]
+    lines += ["[runs]", f"seeds = {seeds}"]
+    return "\n".join(lines) + "\n"
+
+
+def data(spec):
+    """Inputs and targets."""
+    task = spec["task"]
+    bits = 2 if task["dataset"] == "xor" else task["bits"]
+    rows = np.array([[n >> (bits - 1 - bit) & 1 for bit in range(bits)] for n in range(2**bits)], float)
+    return rows, rows.sum(1, keepdims=True) % 2
+
+
+def layers(parameters, widths):
+    """Weights [out][in] and biases [out] of each layer of one network."""
+    at, found = 0, []
+    for fan_in, fan_out in zip(widths, widths[1:]):
+        weights = parameters[at : at + fan_out * fan_in].reshape(fan_out, fan_in)
+        at += fan_out * fan_in
+        found.append((weights, parameters[at : at + fan_out]))
+        at += fan_out
+    return found
+
+
+def activations(parameters, spec, widths, inputs):
+    """Of each layer, [sample][unit], and what goes into the output units."""
+    hidden = ACTIVATIONS[spec["net"]["activation"]]
+    h, found = inputs, []
+    *below, (weights, biases) = layers(parameters, widths)
+    for w, b in below:
+        h = hidden(h @ w.T + b)
+        found.append(h)
+    return found, h @ weights.T + biases
+
+
+def loss(parameters, spec, widths, inputs, targets):
+    _, z = activations(parameters, spec, widths, inputs)
+    if spec["train"]["loss"] == "mse":
+        return jnp.mean((jax.nn.sigmoid(z) - targets) ** 2)
+    return jnp.mean(jnp.logaddexp(0, z) - targets * z)
+
+
+def trained(start, spec, widths, steps, kind, lr=None, tolerance=0.4):
+    """Final parameters of every network, and whether each had every output within the tolerance at some step."""
+    dtype = jnp.float64 if kind == "f64" else jnp.float32
+    inputs, targets = (jnp.asarray(x, dtype) for x in data(spec))
+    lr = dtype(lr or spec["train"]["lr"])
+    momentum = dtype(spec["train"].get("momentum", 0.0))
+
+    def solved(parameters):
+        def one(p):
+            _, z = activations(p, spec, widths, inputs)
+            return jnp.all(jnp.abs(jax.nn.sigmoid(z) - targets) < tolerance)
+
+        return jax.vmap(one)(parameters)
+
+    def of_all(parameters):
+        return jax.vmap(lambda p: jax.grad(lambda q: loss(q, spec, widths, inputs, targets))(p))(parameters)
+
+    def step(_, state):
+        parameters, delta, was = state
+        delta = momentum * delta - lr * of_all(parameters)
+        parameters = parameters + delta
+        return parameters, delta, was | solved(parameters)
+
+    start = jnp.asarray(start, dtype)
+    run = jax.jit(lambda p: lax.fori_loop(0, steps, step, (p, jnp.zeros_like(p), solved(p))))
+    final, _, was = run(start)
+    return np.asarray(final, float), np.asarray(was)
+
+
+def symmetries(parameters, spec, widths, tolerance=0.1):
+    """`symmetric`, `partial` or `broken` by the definition in README.md, of each network."""
+    inputs, _ = data(spec)
+
+    def of(p):
+        words = set()
+        for h in activations(jnp.asarray(p), spec, widths, jnp.asarray(inputs))[0]:
+            h = np.asarray(h)
+            if h.shape[1] < 2:
+                continue
+            pairs = [(i, j) for i in range(h.shape[1]) for j in range(i)]
+            far = np.array([np.abs(h[:, i] - h[:, j]).max() for i, j in pairs]) / max(1.0, np.abs(h).max())
+            words.add("symmetric" if far.max() <= tolerance else "broken" if far.min() > tolerance else "partial")
+        return "symmetric" if "symmetric" in words else "partial" if "partial" in words else "broken"
+
+    return [of(p) for p in parameters]
+
+
+def swept(symbreak, backend, spec, steps, seeds, place):
+    """What symbreak makes of a spec: initial and final parameters, and the rows of runs.csv."""
+    file = place / "spec.toml"
+    file.write_text(toml(spec, steps, seeds))
+    out = place / f"{backend}-{steps}"
+    command = [symbreak, "run", str(file), "--backend", backend, "--save-params", "--quiet", "--out", str(out), "--force"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(out / "runs.csv", newline="") as rows:
+        rows = list(csv.DictReader(rows))
+    return np.load(out / "params_init.npy"), np.load(out / "params_final.npy"), rows
+
+
+def distance(one, other):
+    """Of the networks, relative to the largest parameter of each; NaN where one is not finite."""
+    scale = np.maximum(np.abs(other).max(1), 1.0)
+    return (np.abs(one - other).max(1) / scale).max()
+
+
+def labels(final, was, spec, widths):
+    """Outcome and symmetry of every run, as runs.csv has them."""
+    finite = np.isfinite(final).all(1)
+    symmetry = symmetries(np.where(finite[:, None], final, 0), spec, widths)
+    outcome = ["diverged" if not ok else "solved" if s else "stuck" for ok, s in zip(finite, was)]
+    return [(o, "" if o == "diverged" else s) for o, s in zip(outcome, symmetry)]
+
+
+def check(symbreak, backend, name, spec, seeds, long, place):
+    """Prints what was found; gives whether all is well."""
+    inputs = data(spec)[0].shape[1]
+    widths = [inputs, *spec["net"]["hidden"], 1]
+    well = True
+
+    def say(what, found, bound, passed, twin):
+        nonlocal well
+        caught = "twin caught" if twin else "TWIN MISSED"
+        print(f"{'ok    ' if passed else 'FAILED'} {backend:9} {name:28} {what:24} {found:<12} {bound:<14} {caught}", flush=True)
+        well = well and passed and twin
+
+    start, final, _ = swept(symbreak, backend, spec, SHORT, seeds, place)
+    for kind in ("f64", "f32"):
+        found = distance(final, trained(start, spec, widths, SHORT, kind)[0])
+        twin = distance(final, trained(start, spec, widths, SHORT, kind, lr=1.01 * spec["train"]["lr"])[0])
+        bound = BOUND_F64 if (backend, kind) == ("reference", "f64") else BOUND_F32
+        say(f"{SHORT} steps, {kind}", f"{found:.2e}", f"of {bound:.0e}", found <= bound, not twin <= bound)
+
+    start, _, rows = swept(symbreak, backend, spec, long, seeds, place)
+    told = [(row["outcome"], row["symmetry"]) for row in rows]
+    for kind in ("f64", "f32"):
+        mine = labels(*trained(start, spec, widths, long, kind), spec, widths)
+        same = np.mean([a == b for a, b in zip(told, mine)])
+        # The noise of other seeds: as many runs of each kind, but not the same runs.
+        twin = np.mean([a == b for a, b in zip(told, mine[1:] + mine[:1])])
+        differ = [(int(row["run"]), a, b) for row, a, b in zip(rows, told, mine) if a != b]
+        say(f"{long} steps, {kind}", f"{100 * same:.3f} %", f"of {100 * LABELS} %", same >= LABELS, twin < LABELS)
+        for run, a, b in differ[:5]:
+            print(f"         run {run}: {' '.join(a)} here, {' '.join(b)} by JAX")
+    return well
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("symbreak")
+    parser.add_argument("--backend", default="cpu,reference", help="engines, comma-separated [default: %(default)s]")
+    parser.add_argument("--seeds", type=int, default=250, help="runs of each cell [default: %(default)s]")
+    parser.add_argument("--long", type=int, default=10_000, help="steps of the long training [default: %(default)s]")
+    args = parser.parse_args()
+    well = True
+    with tempfile.TemporaryDirectory() as place:
+        for name, spec in SWEEPS.items():
+            for backend in args.backend.split(","):
+                well = check(args.symbreak, backend, name, spec, args.seeds, args.long, Path(place)) and well
+    sys.exit(0 if well else 1)
+
+
+main()
