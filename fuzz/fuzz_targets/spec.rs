@@ -1,0 +1,10 @@
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../tests/made_up/mod.rs"]
+mod made_up;
+#[allow(dead_code)]
+#[path = "../../tests/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::spec(bytes));
