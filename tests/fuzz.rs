@@ -12,6 +12,9 @@ use std::path::Path;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
+/// What means something in specs, ranges and files of numbers.
+const SIGNS: &[u8] = b"0123456789,.:-+e\"'[]{}=\n";
+
 /// Changed inputs of each target.
 const CHANGED: u64 = 400;
 
@@ -35,11 +38,10 @@ fn changed(random: &mut StdRng, inputs: &[Vec<u8>]) -> Vec<u8> {
             0 => bytes.truncate(at),
             1 => bytes.insert(at, random.next_u32() as u8),
             2 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << random.random_range(0..8)),
-            3 => bytes
-                .iter_mut()
-                .skip(at)
-                .take(1)
-                .for_each(|byte| *byte = b"0123456789,.:-+e\"'[]{}=\n"[random.random_range(0..25)]),
+            3 => {
+                let new = SIGNS[random.random_range(0..SIGNS.len())];
+                bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = new);
+            }
             _ => {
                 let other = &inputs[random.random_range(0..inputs.len())];
                 let from = random.random_range(0..=other.len());
