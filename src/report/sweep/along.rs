@@ -179,8 +179,7 @@ impl Shares<'_> {
         let _ = write!(text, "{place}, {who} run{of} {} ({SURE}{each}: {bound}). ", self.what.singular());
     }
 
-    /// Where half of the runs do, or how close it comes.
-    /// Whether it crosses.
+    /// Says where half of the runs do, or how far from half they stay. Gives whether the share crosses one half.
     fn half(&self, text: &mut String, trials: Option<&Trials>) -> bool {
         let over: Vec<bool> = self.shares.iter().map(|share| 2 * share.count >= share.of).collect();
         let Some(first) = (1..over.len()).find(|at| over[*at] != over[at - 1]) else {
