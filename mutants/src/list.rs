@@ -1,0 +1,52 @@
+//! The mutants as `cargo mutants --list --json` names them.
+
+use serde::Deserialize;
+
+/// One change of the sources.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Mutant {
+    /// Path from the root of the project.
+    pub file: String,
+    /// `FILE:LINE:COLUMN: what is changed, and in which function`
+    pub name: String,
+    pub genre: Genre,
+    /// What stands in place of the span.
+    pub replacement: String,
+    pub span: Span,
+}
+
+/// Kind of a change.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum Genre {
+    /// The body of a function gives way to a value.
+    FnValue,
+    BinaryOperator,
+    UnaryOperator,
+    /// An arm of a `match` goes.
+    MatchArm,
+    /// The guard of an arm becomes `true` or `false`.
+    MatchArmGuard,
+    /// A field goes, so that the base of the structure gives it.
+    StructField,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Span {
+    pub start: Place,
+    pub end: Place,
+}
+
+/// Line and column, both from 1; columns count characters.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Mutant {
+    /// The name less line and column, which shift with every edit.
+    pub fn change(&self) -> String {
+        let what = self.name.splitn(4, ':').nth(3).unwrap_or(&self.name);
+        format!("{}:{what}", self.file)
+    }
+}

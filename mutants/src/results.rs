@@ -1,0 +1,116 @@
+//! `mutants/results.csv`, a row per mutant, and `mutants/reasons.csv`, why some may live.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::list::Mutant;
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    mutant: String,
+    /// `caught`, `timeout`, `missed`, `unreached`, `refused` by the compiler, `constant` or `untried`.
+    verdict: String,
+    /// The test that caught it, or how many let it pass.
+    by: String,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    /// A mutant's name without line and column.
+    mutant: String,
+    reason: String,
+}
+
+/// How the mutants ended.
+pub struct Results {
+    path: PathBuf,
+    /// In the order of the list.
+    rows: Vec<Row>,
+    at: BTreeMap<String, usize>,
+    changes: Vec<String>,
+    reasons: BTreeMap<String, String>,
+}
+
+impl Results {
+    /// Reads what earlier runs found of these mutants.
+    pub fn read(root: &Path, mutants: &[Mutant]) -> Result<Results> {
+        let path = root.join("mutants/results.csv");
+        let mut known = BTreeMap::new();
+        if path.exists() {
+            for row in csv::Reader::from_path(&path)?.deserialize() {
+                let row: Row = row.with_context(|| format!("reading {}", path.display()))?;
+                known.insert(row.mutant.clone(), row);
+            }
+        }
+        let mut reasons = BTreeMap::new();
+        let path_of_reasons = root.join("mutants/reasons.csv");
+        for row in csv::Reader::from_path(&path_of_reasons)?.deserialize() {
+            let row: Reason = row.with_context(|| format!("reading {}", path_of_reasons.display()))?;
+            reasons.insert(row.mutant, row.reason);
+        }
+        let untried = |mutant: &Mutant| Row {
+            mutant: mutant.name.clone(),
+            verdict: "untried".into(),
+            by: String::new(),
+        };
+        let rows = mutants
+            .iter()
+            .map(|mutant| known.remove(&mutant.name).unwrap_or_else(|| untried(mutant)))
+            .collect();
+        let at = mutants.iter().enumerate().map(|(at, mutant)| (mutant.name.clone(), at)).collect();
+        Ok(Results { path, rows, at, changes: mutants.iter().map(Mutant::change).collect(), reasons })
+    }
+
+    pub fn set(&mut self, mutant: &Mutant, verdict: &str, by: &str) {
+        let row = &mut self.rows[self.at[&mutant.name]];
+        (row.verdict, row.by) = (verdict.into(), by.into());
+    }
+
+    pub fn is_caught(&self, mutant: &Mutant) -> bool {
+        matches!(self.rows[self.at[&mutant.name]].verdict.as_str(), "caught" | "timeout")
+    }
+
+    pub fn write(&self) -> Result<()> {
+        // Whole or not at all.
+        let new = self.path.with_extension("csv.new");
+        let mut writer = csv::Writer::from_path(&new)?;
+        for row in &self.rows {
+            writer.serialize(row)?;
+        }
+        writer.flush()?;
+        fs::rename(&new, &self.path).context("writing the results")
+    }
+
+    /// Prints counts. An error if a mutant lives without a reason, or was not tried.
+    pub fn report(&self) -> Result<()> {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        let mut unexplained = Vec::new();
+        for (row, change) in self.rows.iter().zip(&self.changes) {
+            let lives = !matches!(row.verdict.as_str(), "caught" | "timeout" | "refused");
+            let explained = lives && self.reasons.contains_key(change);
+            *counts.entry(if explained { "explained" } else { &row.verdict }).or_default() += 1;
+            if lives && !explained {
+                unexplained.push(format!("{}: {}", row.verdict, row.mutant));
+            }
+        }
+        println!(
+            "{}",
+            counts.iter().map(|(verdict, count)| format!("{verdict} {count}")).collect::<Vec<_>>().join(", ")
+        );
+        for reason in self.reasons.keys().filter(|reason| !self.changes.contains(reason)) {
+            println!("no such mutant any more: {reason}");
+        }
+        if !unexplained.is_empty() {
+            bail!(
+                "{} mutants live without a reason in mutants/reasons.csv:\n{}",
+                unexplained.len(),
+                unexplained.join("\n")
+            );
+        }
+        Ok(())
+    }
+}

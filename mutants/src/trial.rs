@@ -1,0 +1,168 @@
+//! Runs tests with one mutant on: those tests that reach it, quick ones first, until one fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// One test of one executable.
+pub struct Test {
+    executable: PathBuf,
+    /// As the harness lists it.
+    pub name: String,
+    /// With no mutant on.
+    pub took: Duration,
+    /// Mutants that it asks for.
+    reached: BTreeSet<usize>,
+}
+
+/// How a mutant ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This test failed.
+    Caught(String),
+    /// This test did not end.
+    TimedOut(String),
+    /// So many tests reach it, and all passed.
+    Missed(usize),
+    /// No test reaches it.
+    Unreached,
+}
+
+/// Lists the tests and runs each alone, with no mutant on; those that fail or take longer than `longest` are left out and named.
+pub fn record(executables: &[PathBuf], tree: &Path, longest: Duration, workers: usize) -> Result<Vec<Test>> {
+    let mut names = Vec::new();
+    for executable in executables {
+        let listed =
+            Command::new(executable).args(["--list", "--format", "terse"]).current_dir(tree).output()?;
+        let listed = String::from_utf8(listed.stdout).context("a test's name is not UTF-8")?;
+        names.extend(
+            listed
+                .lines()
+                .filter_map(|line| line.strip_suffix(": test"))
+                .map(|name| (executable, name.to_string())),
+        );
+    }
+    let found = Mutex::new(Vec::new());
+    each(names.len(), workers, |at| {
+        let (executable, name) = &names[at];
+        let file = tree.join(format!("target/reached.{at}"));
+        let _ = fs::remove_file(&file);
+        let started = Instant::now();
+        let end = run(executable, name, tree, longest, ("MUTANTS_REACHED", file.as_os_str().to_owned()));
+        let took = started.elapsed();
+        if end != Some(true) {
+            eprintln!("{}: {name}, left out", if end.is_none() { "takes too long" } else { "fails" });
+            return;
+        }
+        let reached = fs::read_to_string(&file)
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .collect();
+        let test = Test { executable: executable.to_path_buf(), name: name.clone(), took, reached };
+        found.lock().expect("no worker panics").push(test);
+    });
+    let mut tests = found.into_inner().expect("no worker panics");
+    tests.sort_by_key(|test| test.took);
+    Ok(tests)
+}
+
+/// Tries each of `mutants` and tells `told` of it as soon as it has ended, until `deadline`.
+pub fn try_all(
+    mutants: &[usize],
+    tests: &[Test],
+    tree: &Path,
+    workers: usize,
+    deadline: Instant,
+    told: impl Fn(usize, Verdict) + Sync,
+) {
+    let mut reaching = BTreeMap::<usize, Vec<&Test>>::new();
+    for test in tests {
+        for &number in &test.reached {
+            reaching.entry(number).or_default().push(test);
+        }
+    }
+    each(mutants.len(), workers, |at| {
+        if Instant::now() < deadline {
+            let number = mutants[at];
+            told(number, attempt(number, reaching.get(&number).map_or(&[][..], Vec::as_slice), tree));
+        }
+    });
+}
+
+fn attempt(number: usize, tests: &[&Test], tree: &Path) -> Verdict {
+    for test in tests {
+        let longest = test.took * 10 + Duration::from_secs(10);
+        match run(&test.executable, &test.name, tree, longest, ("MUTANT", number.to_string().into())) {
+            Some(true) => {}
+            Some(false) => return Verdict::Caught(test.name.clone()),
+            None => return Verdict::TimedOut(test.name.clone()),
+        }
+    }
+    if tests.is_empty() { Verdict::Unreached } else { Verdict::Missed(tests.len()) }
+}
+
+/// Whether a test passes; `None` if it has to be stopped.
+fn run(
+    executable: &Path,
+    name: &str,
+    tree: &Path,
+    longest: Duration,
+    set: (&str, std::ffi::OsString),
+) -> Option<bool> {
+    let child = Command::new("prlimit")
+        // A mutant may ask for all memory there is, or fill the disk.
+        .args(["--as=8000000000", "--fsize=2000000000"])
+        .arg(executable)
+        .args(["--exact", name])
+        .current_dir(tree)
+        .env("CARGO_MANIFEST_DIR", tree)
+        .env("INSTA_UPDATE", "no")
+        .env_remove("MUTANT")
+        .env_remove("MUTANTS_REACHED")
+        .env(set.0, set.1)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    let Ok(mut child) = child else { return Some(false) };
+    let started = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status.success()),
+            Ok(None) if started.elapsed() < longest => thread::sleep(Duration::from_millis(5)),
+            _ => {
+                // The test and all that it started.
+                let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
+}
+
+fn each(count: usize, workers: usize, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Relaxed);
+                    if at >= count {
+                        return;
+                    }
+                    work(at);
+                }
+            });
+        }
+    });
+}
