@@ -16,7 +16,7 @@ pub struct Built {
     pub executables: Vec<PathBuf>,
     /// Mutants that do not compile.
     pub refused: BTreeSet<usize>,
-    /// Mutants of constants and of functions that the compiler may evaluate.
+    /// Mutants that cannot be woven.
     pub left_out: BTreeSet<usize>,
 }
 
@@ -96,15 +96,7 @@ fn weave_all(
 /// The executables, and the compiler's errors.
 fn compile(tree: &Path, tests: &[String]) -> Result<(Vec<PathBuf>, Vec<Value>)> {
     let output = Command::new("cargo")
-        .args([
-            "test",
-            "--no-run",
-            "--no-default-features",
-            "--lib",
-            "--bins",
-            "--message-format=json",
-            "--keep-going",
-        ])
+        .args(["test", "--no-run", "--no-default-features", "--lib", "--bins", "--message-format=json"])
         .args(tests.iter().map(|test| format!("--test={test}")))
         .current_dir(tree)
         // Mutants are not code to be linted; training must not take for ever.

@@ -96,7 +96,7 @@ fn main() -> Result<()> {
         results.set(&mutants[number], "refused", "");
     }
     for &number in &built.left_out {
-        results.set(&mutants[number], "constant", "");
+        results.set(&mutants[number], "not woven", "");
     }
     let chosen: Vec<usize> = (0..mutants.len())
         .skip(options.shard - 1)

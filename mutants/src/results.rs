@@ -12,7 +12,7 @@ use crate::list::Mutant;
 #[derive(Serialize, Deserialize)]
 struct Row {
     mutant: String,
-    /// `caught`, `timeout`, `missed`, `unreached`, `refused` by the compiler, `constant` or `untried`.
+    /// `caught`, `timeout`, `missed`, `unreached`, `refused` by the compiler, `not woven` or `untried`.
     verdict: String,
     /// The test that caught it, or how many let it pass.
     by: String,

@@ -51,6 +51,7 @@ pub fn record(executables: &[PathBuf], tree: &Path, longest: Duration, workers: 
         );
     }
     let found = Mutex::new(Vec::new());
+    fs::create_dir_all(tree.join("target"))?;
     each(names.len(), workers, |at| {
         let (executable, name) = &names[at];
         let file = tree.join(format!("target/reached.{at}"));

@@ -18,7 +18,8 @@ pub struct Woven {
     pub text: String,
     /// Which bytes of the text are there for the sake of which mutant; several pieces for some.
     pub places: Vec<(usize, Range<usize>)>,
-    /// Mutants of what is evaluated by the compiler, where no variable can choose.
+    /// Mutants for which there is no form: of what the compiler evaluates, where no variable can choose, and of the values of
+    /// functions that return `impl Trait`.
     pub left_out: BTreeSet<usize>,
 }
 
@@ -124,12 +125,15 @@ impl<'a> Weaver<'a> {
         self.insert(whole.end, closes(&whole), " })", None);
     }
 
-    /// A function that the compiler may evaluate keeps its mutants.
+    /// Weaves the values that stand in place of a function's body, and what is in it.
     fn function(&mut self, signature: &syn::Signature, body: &syn::Block) {
         if signature.constness.is_some() {
             return;
         }
-        if let Some(first) = body.stmts.first() {
+        // `impl Trait` stands for one type, that of the body.
+        let result = signature.output.span().byte_range();
+        let opaque = self.source[result].contains("impl ");
+        if let Some(first) = body.stmts.first().filter(|_| !opaque) {
             let start = first.span().byte_range().start;
             for Placed { number, mutant, .. } in self.take(start, Genre::FnValue) {
                 let text = format!("if {} {{ return {}; }} ", on(number), mutant.replacement);
