@@ -45,7 +45,7 @@ impl Orders {
             (SAMPLES - 1) * first + second - usize::from(second > first)
         };
         let pairs = SAMPLES * (SAMPLES - 1);
-        findings.add("first two samples".into(), even(pairs, self.orders.iter().map(first_two), 0));
+        findings.add("first two samples".into(), even(pairs, self.orders.iter().map(first_two)));
         let places: Vec<[usize; SAMPLES]> = self.orders.iter().map(inverse).collect();
         for axis in 0..self.axes.len() {
             let (name, length) = self.axes[axis];

@@ -38,7 +38,7 @@ pub fn bits(numbers: &[f64]) -> Findings {
     };
     let largest = (0..24).map(|bit| z(bit).abs()).fold(0.0, f64::max);
     findings.add("each bit".into(), chance::largest_normal(largest, 24));
-    findings.add("lowest byte".into(), even(256, words.iter().map(|&word| word as usize % 256), 0));
+    findings.add("lowest byte".into(), even(256, words.iter().map(|&word| word as usize % 256)));
     findings
 }
 
