@@ -47,13 +47,10 @@ const INITIAL: Count = Count { masters: 8, seeds: 128 };
 const TRAINING: Count = Count { masters: 4, seeds: 64 };
 const UPDATES: u32 = 6;
 
-/// Judges numbers, with those in the place of them that some mistake would draw.
+/// Judges numbers beside those that some mistake would draw in their place.
 fn judge_draws(what: &str, draws: &Draws) {
-    judge(what, &draws.examine(), &spoilt(draws));
-}
-
-fn spoilt(draws: &Draws) -> Vec<(Findings, Vec<String>)> {
-    draws.spoilt().into_iter().map(|(draws, names)| (draws.examine(), names)).collect()
+    let spoilt = draws.spoilt().into_iter().map(|(draws, names)| (draws.examine(), names));
+    judge(what, &draws.examine(), &spoilt.collect::<Vec<_>>());
 }
 
 /// Uniform perturbations, to the last bit; normal ones in their place, which an engine draws if it mistakes the kind, fail.
@@ -96,7 +93,7 @@ fn orthogonal_matrices(engine: &mut dyn Engine) {
     judge_draws("determinants", &determinants);
 }
 
-/// Which connections are missing; with another probability as many do not miss.
+/// Which connections are missing; under another probability the share of them is noticed.
 fn missing_connections(engine: &mut dyn Engine) {
     judge_draws("missing connections", &drawn::masks(engine, INITIAL, 0.5));
     other_share_fails(&drawn::masks(engine, INITIAL, 0.48));

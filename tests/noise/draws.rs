@@ -177,7 +177,7 @@ impl Draws {
                 format!("correlations of any two {name}"),
             ];
             spoilt.push((self.moved(axis, |along| along - along % 2), names));
-            let odd = |along: usize| if along % 2 == 0 { along.saturating_sub(1) } else { along };
+            let odd = |along: usize| if along.is_multiple_of(2) { along.saturating_sub(1) } else { along };
             spoilt.push((self.moved(axis, odd), vec![pairs("second")]));
         }
         if self.law == Law::Coin {
