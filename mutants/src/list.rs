@@ -13,6 +13,13 @@ pub struct Mutant {
     /// What stands in place of the span.
     pub replacement: String,
     pub span: Span,
+    /// Where it stands, if in one.
+    pub function: Option<Function>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Function {
+    pub span: Span,
 }
 
 /// Kind of a change.
@@ -48,5 +55,15 @@ impl Mutant {
     pub fn change(&self) -> String {
         let what = self.name.splitn(4, ':').nth(3).unwrap_or(&self.name);
         format!("{}:{what}", self.file)
+    }
+
+    /// Tells a mutant of a function's text from one of another text, wherever the function stands. `source` is the file.
+    pub fn fingerprint(&self, source: &str) -> String {
+        let whole = self.function.as_ref().map_or(self.span, |function| function.span);
+        let lines: Vec<&str> = source.lines().collect();
+        let text = lines[whole.start.line - 1..whole.end.line].join("\n");
+        let line = self.span.start.line - whole.start.line;
+        let told = format!("{text}\n{line}:{}: {}", self.span.start.column, self.change());
+        blake3::hash(told.as_bytes()).to_hex()[..16].into()
     }
 }

@@ -16,6 +16,8 @@ struct Row {
     verdict: String,
     /// The test that caught it, or how many let it pass.
     by: String,
+    /// Of the function's text and the change: what was found holds while they are the same.
+    fingerprint: String,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +45,7 @@ impl Results {
         if path.exists() {
             for row in csv::Reader::from_path(&path)?.deserialize() {
                 let row: Row = row.with_context(|| format!("reading {}", path.display()))?;
-                known.insert(row.mutant.clone(), row);
+                known.insert(row.fingerprint.clone(), row);
             }
         }
         let mut reasons = BTreeMap::new();
@@ -52,15 +54,21 @@ impl Results {
             let row: Reason = row.with_context(|| format!("reading {}", path_of_reasons.display()))?;
             reasons.insert(row.mutant, row.reason);
         }
-        let untried = |mutant: &Mutant| Row {
-            mutant: mutant.name.clone(),
-            verdict: "untried".into(),
-            by: String::new(),
-        };
-        let rows = mutants
-            .iter()
-            .map(|mutant| known.remove(&mutant.name).unwrap_or_else(|| untried(mutant)))
-            .collect();
+        let mut sources = BTreeMap::new();
+        let mut rows = Vec::new();
+        for mutant in mutants {
+            if !sources.contains_key(&mutant.file) {
+                let source = fs::read_to_string(root.join(&mutant.file))
+                    .with_context(|| format!("reading {}", mutant.file))?;
+                sources.insert(mutant.file.clone(), source);
+            }
+            let fingerprint = mutant.fingerprint(&sources[&mutant.file]);
+            let (verdict, by) = match known.remove(&fingerprint) {
+                Some(row) => (row.verdict, row.by),
+                None => ("untried".into(), String::new()),
+            };
+            rows.push(Row { mutant: mutant.name.clone(), verdict, by, fingerprint });
+        }
         let at = mutants.iter().enumerate().map(|(at, mutant)| (mutant.name.clone(), at)).collect();
         Ok(Results { path, rows, at, changes: mutants.iter().map(Mutant::change).collect(), reasons })
     }

@@ -33,7 +33,7 @@ pub fn weave(source: &str, mutants: &[(usize, &Mutant)]) -> Result<Woven> {
         let bytes = offset(source, &lines, mutant.span.start)..offset(source, &lines, mutant.span.end);
         at.entry(bytes.start).or_default().push(Placed { number, mutant, bytes });
     }
-    let mut weaver = Weaver { source, at, edits: Vec::new() };
+    let mut weaver = Weaver { source, at, edits: Vec::new(), evaluated: false };
     weaver.visit_file(&file);
     let left_out = weaver.at.values().flatten().map(|placed| placed.number).collect();
     let (text, places) = apply(source, weaver.edits);
@@ -79,6 +79,8 @@ struct Weaver<'a> {
     /// By the first byte of the span; what is woven is taken out.
     at: BTreeMap<usize, Vec<Placed<'a>>>,
     edits: Vec<Edit>,
+    /// Whether the compiler evaluates what is being visited.
+    evaluated: bool,
 }
 
 /// Whether a mutant is on.
@@ -98,7 +100,7 @@ const EARLY_RETURN: isize = isize::MIN / 2;
 
 impl<'a> Weaver<'a> {
     fn take(&mut self, start: usize, genre: Genre) -> Vec<Placed<'a>> {
-        let Some(placed) = self.at.get_mut(&start) else { return Vec::new() };
+        let Some(placed) = self.at.get_mut(&start).filter(|_| !self.evaluated) else { return Vec::new() };
         let (taken, rest) =
             std::mem::take(placed).into_iter().partition(|placed| placed.mutant.genre == genre);
         *placed = rest;
@@ -125,10 +127,16 @@ impl<'a> Weaver<'a> {
         self.insert(whole.end, closes(&whole), " })", None);
     }
 
+    fn evaluate(&mut self, evaluated: bool, visit: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.evaluated, evaluated);
+        visit(self);
+        self.evaluated = before;
+    }
+
     /// Weaves the values that stand in place of a function's body, and what is in it.
     fn function(&mut self, signature: &syn::Signature, body: &syn::Block) {
         if signature.constness.is_some() {
-            return;
+            return self.evaluate(true, |weaver| weaver.visit_block(body));
         }
         // `impl Trait` stands for one type, that of the body.
         let result = signature.output.span().byte_range();
@@ -218,16 +226,27 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
         visit::visit_arm(self, node);
     }
 
-    // What the compiler evaluates, and patterns.
     fn visit_pat(&mut self, _: &'ast syn::Pat) {}
     fn visit_type(&mut self, _: &'ast syn::Type) {}
     fn visit_generic_argument(&mut self, _: &'ast syn::GenericArgument) {}
-    fn visit_item_const(&mut self, _: &'ast syn::ItemConst) {}
-    fn visit_item_static(&mut self, _: &'ast syn::ItemStatic) {}
-    fn visit_impl_item_const(&mut self, _: &'ast syn::ImplItemConst) {}
-    fn visit_trait_item_const(&mut self, _: &'ast syn::TraitItemConst) {}
-    fn visit_item_enum(&mut self, _: &'ast syn::ItemEnum) {}
-    fn visit_expr_const(&mut self, _: &'ast syn::ExprConst) {}
+    fn visit_variant(&mut self, _: &'ast syn::Variant) {}
+
+    // Constants may hold closures, which run.
+    fn visit_item_const(&mut self, node: &'ast syn::ItemConst) {
+        self.evaluate(true, |weaver| weaver.visit_expr(&node.expr));
+    }
+    fn visit_item_static(&mut self, node: &'ast syn::ItemStatic) {
+        self.evaluate(true, |weaver| weaver.visit_expr(&node.expr));
+    }
+    fn visit_impl_item_const(&mut self, node: &'ast syn::ImplItemConst) {
+        self.evaluate(true, |weaver| weaver.visit_expr(&node.expr));
+    }
+    fn visit_expr_const(&mut self, node: &'ast syn::ExprConst) {
+        self.evaluate(true, |weaver| weaver.visit_block(&node.block));
+    }
+    fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
+        self.evaluate(false, |weaver| weaver.visit_expr(&node.body));
+    }
     fn visit_expr_repeat(&mut self, node: &'ast syn::ExprRepeat) {
         self.visit_expr(&node.expr);
     }
@@ -246,7 +265,14 @@ mod tests {
             column: source[..at].chars().rev().take_while(|&c| c != '\n').count() + 1,
         };
         let span = Span { start: place(at), end: place(at + of.len()) };
-        Mutant { file: "a.rs".into(), name: String::new(), genre, replacement: replacement.into(), span }
+        Mutant {
+            file: "a.rs".into(),
+            name: String::new(),
+            genre,
+            replacement: replacement.into(),
+            span,
+            function: None,
+        }
     }
 
     fn woven(source: &str, mutants: &[Mutant]) -> String {
@@ -289,6 +315,12 @@ mod tests {
         sign.span.end.column -= 1;
         let text = "fn f(b: S) -> S { (if on(0) { S {  ..b } } else { S { x: (if on(1) { 1 } else { -1 }), ..b } }) }";
         assert!(woven(source, &[field, sign]).starts_with(text));
+        let closure = "const F: fn(u8) -> u8 = |a| a + 1;";
+        let sum = mutant(closure, "+", Genre::BinaryOperator, "-");
+        assert_eq!(
+            woven(closure, &[sum]),
+            "const F: fn(u8) -> u8 = |a| (if on(0) { a - 1 } else { a + 1 });"
+        );
         let constant = mutant(source, "+", Genre::BinaryOperator, "-");
         assert_eq!(weave(source, &[(0, &constant)]).unwrap().left_out, BTreeSet::from([0]));
     }
