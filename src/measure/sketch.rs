@@ -80,16 +80,11 @@ impl Sketch {
     }
 
     /// Values added.
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         match &self.kept {
             Kept::Values(values) => values.len() as u64,
             Kept::Counts(counts) => counts.total,
         }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The median, the mean of the middle two for an even count; `None` of nothing. Reorders what is kept.
@@ -100,17 +95,6 @@ impl Sketch {
                 let (low, high) = (counts.at((counts.total - 1) / 2), counts.at(counts.total / 2));
                 // An odd count has one middle, which halves might change.
                 Some(if low.to_bits() == high.to_bits() { low } else { low / 2.0 + high / 2.0 })
-            }
-        }
-    }
-
-    /// Bytes of memory that the values take.
-    pub fn bytes(&self) -> usize {
-        match &self.kept {
-            Kept::Values(values) => values.capacity() * size_of::<f64>(),
-            Kept::Counts(counts) => {
-                let pages = counts.pages.iter().map(|page| page.capacity() * size_of::<u64>());
-                pages.sum::<usize>() + counts.pages.capacity() * size_of::<Vec<u64>>()
             }
         }
     }
@@ -275,13 +259,24 @@ mod tests {
         merged
     }
 
+    /// Bytes of memory that the values take.
+    fn bytes(sketch: &Sketch) -> usize {
+        match &sketch.kept {
+            Kept::Values(values) => values.capacity() * size_of::<f64>(),
+            Kept::Counts(counts) => {
+                let pages = counts.pages.iter().map(|page| page.capacity() * size_of::<u64>());
+                pages.sum::<usize>() + counts.pages.capacity() * size_of::<Vec<u64>>()
+            }
+        }
+    }
+
     fn written(sketch: &Sketch) -> String {
         serde_json::to_string(sketch).unwrap()
     }
 
     /// All that a sketch shows of itself.
     fn shown(mut sketch: Sketch) -> (u64, Option<u64>, String) {
-        (sketch.len(), sketch.median().map(f64::to_bits), written(&sketch))
+        (sketch.count(), sketch.median().map(f64::to_bits), written(&sketch))
     }
 
     /// `count` values spread over the powers of two from 2⁻²⁰ to 1, like losses.
@@ -303,7 +298,9 @@ mod tests {
     fn few_values_are_exact_and_more_are_rounded() {
         for count in [EXACT - 1, EXACT, EXACT + 1, EXACT + 2] {
             let mut values = losses(1, count);
-            let found = of(&values).median();
+            let mut read: Sketch = serde_json::from_str(&written(&of(&values))).unwrap();
+            let found = read.median();
+            assert_eq!(found, of(&values).median());
             if count <= EXACT {
                 assert_eq!(found, median(&mut values));
             } else {
@@ -319,13 +316,13 @@ mod tests {
     fn what_a_million_values_take_does_not_grow_with_them() {
         let values = losses(2, 1_000_000);
         let sketch = of(&values);
-        assert_eq!(sketch.len(), 1_000_000);
-        let bytes = sketch.bytes();
-        assert!(bytes < 1 << 20, "{bytes}");
-        assert_eq!(of_pieces(&values, &[1_000_000, 1_000_000]).bytes(), bytes);
+        assert_eq!(sketch.count(), 1_000_000);
+        let once = bytes(&sketch);
+        assert!(once < 1 << 20, "{once}");
+        assert_eq!(bytes(&of_pieces(&values, &[1_000_000, 1_000_000])), once);
         let mut twice = sketch.clone();
         twice.merge(sketch);
-        assert_eq!((twice.len(), twice.bytes()), (2_000_000, bytes));
+        assert_eq!((twice.count(), bytes(&twice)), (2_000_000, once));
         assert!(written(&twice).len() < 1 << 20);
     }
 
@@ -365,6 +362,13 @@ mod tests {
     }
 
     #[test]
+    fn only_values_that_are_there_are_written() {
+        for count in [2, EXACT + 1] {
+            assert_eq!(Packed::of(&of(&vec![1.5; count])).steps, [(0b0111_1111_1111, count as u64)]);
+        }
+    }
+
+    #[test]
     fn whole_numbers_are_exact() {
         for step in [0, 1, 2, 3, 1000, 4095, 4097, 8191] {
             assert_eq!(of(&vec![f64::from(step); EXACT + 1]).median(), Some(f64::from(step)));
@@ -383,7 +387,7 @@ mod tests {
             let error = serde_json::from_str::<Sketch>(text).unwrap_err().to_string();
             assert!(error.contains("steps beyond 64 bits"), "{error}");
         }
-        assert_eq!(serde_json::from_str::<Sketch>(r#"{"shift":63,"steps":[[1,2]]}"#).unwrap().len(), 2);
+        assert_eq!(serde_json::from_str::<Sketch>(r#"{"shift":63,"steps":[[1,2]]}"#).unwrap().count(), 2);
     }
 
     proptest! {
@@ -406,11 +410,14 @@ mod tests {
                 values[by / 2..].reverse();
             }
             prop_assert_eq!(&shown(of_pieces(&values, &lengths)), &whole);
+            let one = of(&values);
+            prop_assert!(one == of_pieces(&values, &lengths));
             let read: Sketch = serde_json::from_str(&whole.2).unwrap();
             prop_assert_eq!(&shown(read), &whole);
             if let Some(last) = values.last_mut() {
                 *last *= 4.0;
                 prop_assert_ne!(&shown(of(&values)), &whole, "another multiset");
+                prop_assert!(of(&values) != one);
             }
         }
 

@@ -114,6 +114,8 @@ mod tests {
         let tight = LayerSpread { spread: 0.1, gap: 0.1, distinct: 1 };
         assert_eq!(classify(&[wide, tight], 0.1).0, Symmetry::Symmetric);
         assert_eq!(classify(&[wide, tight], 0.1).1.unwrap().spread, 0.1);
+        let equal = LayerSpread { gap: 0.03, ..tight };
+        assert_eq!(classify(&[tight, equal], 0.1).1.unwrap().gap, 0.1, "the first of equals");
         let apart = LayerSpread { spread: 0.2, gap: 0.2, distinct: 2 };
         assert_eq!(classify(&[wide, apart], 0.1).0, Symmetry::Partial);
         assert_eq!(classify(&[apart], 0.1).0, Symmetry::Broken);

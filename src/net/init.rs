@@ -66,7 +66,7 @@ pub struct ParameterDraw {
     pub orbit: u32,
     /// Weight (scale applies) or bias (bias_scale applies).
     pub weight: bool,
-    /// Whether it feeds the output.
+    /// Whether it feeds the output; of weights only.
     pub output: bool,
     /// Gain of this parameter's noise; 1 for biases.
     pub factor: f32,
@@ -100,7 +100,6 @@ impl Init {
             if let Some(b) = layer.biases {
                 for u in 0..layer.outputs {
                     draws[b + u].weight = false;
-                    draws[b + u].output = l == last;
                     draws[b + u].orbit = (b + if l == last { u } else { 0 }) as u32;
                 }
             }
@@ -387,6 +386,32 @@ mod tests {
         // 3 + 1 first layer, 1 + 1 second, 2 + 2 output, 6 skip.
         assert_eq!(distinct.len(), 4 + 2 + 4 + 6);
         assert!(values.iter().all(|v| v.abs() <= 0.5));
+    }
+
+    #[test]
+    fn every_parameter_is_told_how_it_is_drawn() {
+        let shape = Shape { inputs: 2, hidden: vec![3], ..shape() };
+        let init = Init { base: Base::Copies, noise: Noise::Uniform, gain: Gain::None };
+        let draws = Drawing::new(init, &shape, None, false).draws().to_vec();
+        let orbits: Vec<u32> = draws.iter().map(|draw| draw.orbit).collect();
+        let hidden = [0, 1, 0, 1, 0, 1, 6, 6, 6];
+        let output = [9, 9, 9, 12, 12, 12, 15, 16];
+        assert_eq!(orbits, [&hidden[..], &output, &[17, 18, 19, 20]].concat());
+        let weights: Vec<bool> = draws.iter().map(|draw| draw.weight).collect();
+        assert_eq!(weights, shape.is_weight());
+        let feeds_output: Vec<usize> = (0..21).filter(|&p| draws[p].weight && draws[p].output).collect();
+        assert_eq!(feeds_output, [9, 10, 11, 12, 13, 14, 17, 18, 19, 20]);
+    }
+
+    #[test]
+    fn a_device_draws_all_but_matrices_given_points_and_missing_weights() {
+        let init = |gain| Init { base: Base::Zero, noise: Noise::Uniform, gain };
+        let needs_host = |gain, points, mask| Drawing::new(init(gain), &shape(), points, mask).needs_host();
+        let points = Some(Arc::new(vec![0.0; shape().parameters()]));
+        assert!(!needs_host(Gain::He, None, false));
+        assert!(needs_host(Gain::Orthogonal, None, false));
+        assert!(needs_host(Gain::He, points, false));
+        assert!(needs_host(Gain::He, None, true));
     }
 
     #[test]

@@ -196,7 +196,7 @@ impl CellTally {
             rows.maybe_float(interval.map(|(_, high)| high));
         }
         rows.maybe_float(self.solve_steps.median());
-        rows.maybe_float(mean(self.solve_steps_sum, self.solve_steps.len()));
+        rows.maybe_float(mean(self.solve_steps_sum, self.solve_steps.count()));
         rows.maybe_float(self.break_steps.median());
         rows.maybe_float(self.losses.median());
         rows.maybe_float(mean(self.distinct_units, self.distinct_units_runs));

@@ -1251,3 +1251,9 @@ proptest! {
         prop_assert_eq!(next, numbers.end);
     }
 }
+
+#[test]
+fn keys_say_what_they_mean() {
+    assert!(about("train.lr").is_some_and(|about| about.to_lowercase().contains("learning rate")));
+    assert_eq!(about("train.tempo"), None);
+}
