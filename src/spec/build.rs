@@ -19,6 +19,9 @@ use super::{Grid, Plan, Value, points};
 /// Most numbers of all data sets of a sweep, and of all its base points: 1 GiB of f32.
 const MOST_NUMBERS: usize = 1 << 28;
 
+/// Most programs of a sweep; what is kept of so many takes half a GiB.
+const MAX_PROGRAMS: usize = 1 << 20;
+
 /// Largest network; beyond this one run's memory is no longer small.
 const MAX_PARAMETERS: usize = 1_000_000;
 
@@ -63,6 +66,12 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
                 message: message + &in_cell(&grid, number),
             };
             let program = programs.index_of(&spec, task_key(&grid, number, &spec)).map_err(error)?;
+            if programs.all.len() > MAX_PROGRAMS {
+                return Err(SpecError::new(format!(
+                    "the sweep has more than {MAX_PROGRAMS} programs, for each value of keys such as train.steps, net.hidden or \
+                     task.seed makes another; sweep fewer values of these"
+                )));
+            }
             let point = programs.add_points(program, &spec).map_err(error)?;
             variants.push(Variant { program: program as u32, point });
         }

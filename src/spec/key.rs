@@ -1120,6 +1120,8 @@ pub(super) fn find(name: &str) -> Result<&'static Key, String> {
         KEYS.iter().filter(|key| !table.is_empty() && key.table() == table).map(Key::leaf).collect();
     Err(match near {
         None if !siblings.is_empty() => format!("unknown key; [{table}] has {}", siblings.join(", ")),
+        None => "unknown key; keys are written TABLE.NAME, such as net.hidden, and symbreak schema lists all"
+            .to_string(),
         _ => format!("unknown key{}", suggestion(near)),
     })
 }

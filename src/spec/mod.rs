@@ -49,7 +49,7 @@ pub(crate) use error::{first_few, nearest, suggestion};
 
 use crate::task::input;
 
-/// Most bytes of a spec's file: more than a million numbers, each in full, take. Parsing takes up to 24 times as much memory.
+/// Most bytes of a spec's file: what a million numbers take, each in full. Parsing takes up to 70 times as much memory.
 pub(crate) const MOST_BYTES: u64 = 32 << 20;
 
 /// What the command line changes in a spec.

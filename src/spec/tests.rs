@@ -547,7 +547,10 @@ fn unknown_names_are_met_with_the_nearest() {
         xor_error("[criteria]\nwhatever = 1\n"),
         "criteria.whatever (line 4 of x.toml): unknown key; [criteria] has solved_tolerance, solved_loss, symmetry_tolerance"
     );
-    assert_eq!(error("whatever = 1\n"), "whatever (line 1 of x.toml): unknown key");
+    assert_eq!(
+        error("whatever = 1\n"),
+        "whatever (line 1 of x.toml): unknown key; keys are written TABLE.NAME, such as net.hidden, and symbreak schema lists all"
+    );
     assert_eq!(xor_error("[trian]\n"), "[trian] (line 3 of x.toml): unknown table; did you mean [train]?");
     assert_eq!(xor_error("[swep]\n"), "[swep] (line 3 of x.toml): unknown table; did you mean [sweep]?");
     assert_eq!(xor_error("[whatever]\n"), "[whatever] (line 3 of x.toml): unknown table");
@@ -1184,7 +1187,12 @@ fn sources_are_presets_or_files() {
     );
     let long = path(&format!("{}.toml", "long".repeat(30)));
     std::fs::write(&long, "x = 1").unwrap();
-    assert_eq!(fails(&long), format!("x (line 1 of {long}): unknown key"));
+    assert_eq!(
+        fails(&long),
+        format!(
+            "x (line 1 of {long}): unknown key; keys are written TABLE.NAME, such as net.hidden, and symbreak schema lists all"
+        )
+    );
     assert!(fails(folder.path().to_str().unwrap()).starts_with("cannot read "));
     std::fs::write(path("-x.toml"), XOR).unwrap();
     assert_eq!(
