@@ -96,7 +96,8 @@ impl Ended {
     /// It ended with that status and one error, short enough to be read, that has all of these words.
     pub fn refused(&self, status: i32, words: &[&str]) {
         assert_eq!(self.status, Some(status), "{self:?}");
-        assert!(self.said.matches("error: ").count() == 1 && self.printed.is_empty(), "{self:?}");
+        let errors = self.said.lines().filter(|line| line.starts_with("error: ")).count();
+        assert!(errors == 1 && self.printed.is_empty(), "{self:?}");
         assert!(self.said.len() < 1500, "a message of {} bytes: {self:?}", self.said.len());
         for word in words {
             assert!(self.said.contains(word), "{word:?} is not in: {}", self.said);

@@ -43,7 +43,7 @@ fn allowed(of: &Json) -> BoxedStrategy<String> {
     }
     match of["type"].as_str().unwrap_or_default() {
         "boolean" => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
-        "integer" => (1..5).prop_map(|n| n.to_string()).boxed(),
+        "integer" => (1..5u8).prop_map(|n| n.to_string()).boxed(),
         "number" => select(vec!["0", "0.1", "0.5", "1e-9", "0.999"]).prop_map(String::from).boxed(),
         "array" => prop::collection::vec(allowed(&of["items"]), 1..4)
             .prop_map(|items| format!("[{}]", items.join(", ")))

@@ -121,10 +121,10 @@ fn a_range_of_a_million_values_is_planned() {
         let ended = watch(&mut symbreak(place.path(), &arguments), 2 * BOUND);
         assert!(ended.done().contains("1000000 cells x 2 seeds = 2000000 runs"), "{ended:?}");
     }
-    let twice = format!("[{}, 0.5]", a_million());
+    let twice = format!("[{}, 5e-2]", a_million());
     fs::write(place.path().join("s.toml"), text(twice)).unwrap();
     let ended = watch(&mut symbreak(place.path(), &["run", "s.toml", "--backend", "mock"]), 2 * BOUND);
-    ended.refused(2, &["train.lr (line 9 of s.toml): the range has 0.5 twice"]);
+    ended.refused(2, &["train.lr (line 9 of s.toml): the range has 0.05 twice"]);
 }
 
 #[test]
