@@ -68,18 +68,21 @@ fn a_sweep_does_not_go_on_in_a_file_elsewhere() {
     assert_eq!(ended.status, Some(1), "{ended:?}");
     assert!(fs::metadata(place.path().join("out/journal.jsonl")).unwrap().len() > 0, "nothing to go on from");
     let rows = place.path().join("out/runs.csv");
-    // One that holds something else, and one that holds the very rows, and more.
-    for content in ["precious\n".into(), fs::read_to_string(&rows).unwrap() + "precious\n"] {
-        fs::write(&outside, &content).unwrap();
-        fs::remove_file(&rows).unwrap();
-        symlink("../outside/precious", &rows).unwrap();
-        words(place.path(), &format!("{run} --resume"))
-            .refused(2, &["out/runs.csv is a symbolic link", "--force"]);
-        assert_eq!(fs::read_to_string(&outside).unwrap(), content);
-        fs::remove_file(&rows).unwrap();
-        fs::write(&rows, content.replace("precious\n", "")).unwrap();
-    }
-    words(place.path(), &format!("{run} --resume")).done();
+    // One that holds the very rows, and more, which would be cut off.
+    let content = fs::read_to_string(&rows).unwrap() + "precious\n";
+    fs::write(&outside, &content).unwrap();
+    fs::remove_file(&rows).unwrap();
+    symlink("../outside/precious", &rows).unwrap();
+    words(place.path(), &format!("{run} --resume"))
+        .refused(2, &["out/runs.csv is a symbolic link", "--force"]);
+    assert_eq!(fs::read_to_string(&outside).unwrap(), content);
+    // One that holds something else: nothing is gone on with, and the link is not needed.
+    fs::write(&outside, "precious\n").unwrap();
+    let ended = words(place.path(), &format!("{run} --resume"));
+    ended.done();
+    assert!(ended.said.contains("out/runs.csv does not hold what was written"), "{ended:?}");
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "precious\n");
+    assert!(!rows.is_symlink());
 }
 
 #[test]
