@@ -21,8 +21,10 @@ const READERS: [&str; 6] = [
     "slurm status d",
 ];
 
-/// What may be in place of a file.
-const DAMAGE: [(&str, fn(&Path)); 7] = [
+/// What may be in place of a file, and what puts it there.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGE: [Damage; 7] = [
     ("garbage", |path| fs::write(path, b"\xff\0garbage\n").unwrap()),
     ("nothing", |path| fs::write(path, "").unwrap()),
     // 2^32 zeros in no space, as one line of a text.
