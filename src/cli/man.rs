@@ -8,6 +8,8 @@ use clap::{Args, Command, CommandFactory, ValueHint};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
+use crate::output::page::write;
+
 use super::{Cli, DONE, FAILED, Failure, print, print_bytes};
 
 /// Arguments of `symbreak man`.
@@ -39,7 +41,7 @@ pub fn run(args: &ManArgs) -> Result<u8, Failure> {
     let mut names = String::new();
     for command in with_subcommands(&command) {
         let path = directory.join(man(command).get_filename());
-        fs::write(&path, page(command)?).map_err(|error| cannot(&path, &error))?;
+        write(&path, &page(command)?)?;
         names += &format!("{}\n", path.display());
     }
     print(&names)?;

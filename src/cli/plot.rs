@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, print};
+use crate::output::page;
 use crate::plot::draw::WIDTH;
 use crate::plot::png::{WIDEST, png};
 use crate::plot::{self, Figure, Kind, PlotError, Request};
@@ -119,17 +120,16 @@ pub fn run(args: &PlotArgs) -> Result<u8, Failure> {
     };
     let figures = plot::figures(&args.directory, &request)?;
     let place = args.out.clone().unwrap_or_else(|| args.directory.join(PLACE));
-    let failed = |action: &str, path: &std::path::Path, error: std::io::Error| {
+    fs::create_dir_all(&place).map_err(|error| {
         let advice = "; choose another place with --out DIR";
-        Failure::new(FAILED, format!("cannot {action} {}: {error}{advice}", path.display()))
-    };
-    fs::create_dir_all(&place).map_err(|error| failed("create", &place, error))?;
+        Failure::new(FAILED, format!("cannot create {}: {error}{advice}", place.display()))
+    })?;
     let mut written = String::new();
     for figure in &figures {
         for format in &args.format {
             let (ending, bytes) = content(figure, *format, args.width)?;
             let path = place.join(format!("{}.{ending}", figure.name));
-            fs::write(&path, bytes).map_err(|error| failed("write", &path, error))?;
+            page::write(&path, &bytes)?;
             written += &format!("{}\n", path.display());
         }
     }

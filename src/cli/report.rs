@@ -68,7 +68,7 @@ fn of_sweep(args: &ReportArgs) -> Result<u8, Failure> {
     let directory = Path::new(args.source.as_deref().unwrap_or_default());
     let text = sweep::page(directory, args.title.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| directory.join(FILE));
-    page::write(&out, &text)?;
+    page::write(&out, text.as_bytes())?;
     print(&format!("{}\n", out.display()))?;
     Ok(DONE)
 }
@@ -98,7 +98,7 @@ fn live(args: &ReportArgs) -> Result<u8, Failure> {
     bar.finish_and_clear();
     let out =
         args.out.clone().unwrap_or_else(|| Path::new("results").join(format!("{}-live.html", plan.name)));
-    page::write(&out, &text?)?;
+    page::write(&out, text?.as_bytes())?;
     print(&format!("{}\n", out.display()))?;
     note("open it in a browser; one with WebGPU trains, any other shows recorded results");
     Ok(DONE)

@@ -8,7 +8,7 @@ use super::args::{EngineArgs, FaultArgs, OutputArgs, SpecArgs};
 use super::{DONE, FAILED, Failure, note, print, print_json};
 use crate::engine::select::Backend;
 use crate::output::params;
-use crate::output::submission::{ARRAY, MERGE, MERGED};
+use crate::output::submission::{ARRAY, MERGE, MERGED, MOST_TASKS};
 use crate::shell::quoted;
 use crate::slurm::script::{Places, Resources};
 use crate::slurm::status;
@@ -106,7 +106,7 @@ pub struct SubmitArgs {
     output: OutputArgs,
 
     /// Tasks of the array: shards that the sweep is cut into
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_TASKS))]
     tasks: u64,
 
     /// Directory of spec, scripts, logs, shards and the merged sweep; every node must see it [default:

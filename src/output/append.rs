@@ -8,6 +8,7 @@ use blake3::Hasher;
 use serde::{Deserialize, Serialize};
 
 use super::{OutputError, failed};
+use crate::task::input;
 
 /// What a file holds, told in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ impl Content {
     /// Where it cannot be read.
     pub fn of(path: &Path) -> Result<Content, OutputError> {
         let mut hasher = Hasher::new();
-        let file = File::open(path).map_err(failed("read", path))?;
+        let file = open(path).map_err(failed("read", path))?;
         hasher.update_reader(file).map_err(failed("read", path))?;
         Ok(Content { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
     }
@@ -44,9 +45,10 @@ pub struct Appended {
 }
 
 impl Appended {
-    /// A new file that starts with `head`; one of that name is emptied.
+    /// A new file that starts with `head`. One of that name is removed, so that of a link it is the link that goes and not what
+    /// it leads to.
     pub fn create(path: PathBuf, head: &[u8]) -> Result<Appended, OutputError> {
-        let file = File::create(&path).and_then(|_| growing(&path)).map_err(failed("create", &path))?;
+        let file = fresh(&path).map_err(failed("create", &path))?;
         let mut appended =
             Appended { path, file, length: 0, whole: Hasher::new(), since: (0, Hasher::new()) };
         appended.append(head)?;
@@ -56,6 +58,7 @@ impl Appended {
     /// The file that was read again up to a mark, without what came after it.
     pub fn reopen(again: Again) -> Result<Appended, OutputError> {
         let Again { path, length, whole, .. } = again;
+        refuse_link(&path)?;
         let longer = OpenOptions::new().write(true).open(&path).map_err(failed("open", &path))?;
         longer.set_len(length).map_err(failed("cut", &path))?;
         let file = growing(&path).map_err(failed("open", &path))?;
@@ -134,7 +137,7 @@ pub struct Again {
 impl Again {
     /// `None` if there is no such file.
     pub fn open(path: PathBuf) -> Result<Option<Again>, OutputError> {
-        match File::open(&path) {
+        match open(&path) {
             Ok(file) => {
                 let file = BufReader::with_capacity(1 << 20, file);
                 Ok(Some(Again { path, file, length: 0, whole: Hasher::new() }))
@@ -185,6 +188,83 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     new.push(".new");
     Appended::create(PathBuf::from(new), bytes)?.publish(path)?;
     path.parent().map_or(Ok(()), settle)
+}
+
+/// A file of a result directory, to be read. What is there in place of one and is no regular file may have no end, or keep
+/// whoever opens it waiting for ever, as a pipe does.
+pub fn open(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    File::open(path)
+}
+
+/// A file of rows. Whoever reads it row by row holds one in memory, so that one that does not end is an error.
+#[derive(Debug)]
+pub struct Lines {
+    file: File,
+    /// Bytes since the last end of a line.
+    since: usize,
+}
+
+impl Lines {
+    /// More than a row takes that has a million fields.
+    const LONGEST: usize = 32 << 20;
+
+    /// Opens it, if it is a regular file.
+    pub fn open(path: &Path) -> io::Result<Lines> {
+        Ok(Lines { file: open(path)?, since: 0 })
+    }
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.since = match buffer[..count].iter().rposition(|&byte| byte == b'\n') {
+            Some(end) => count - end - 1,
+            None => self.since + count,
+        };
+        if self.since > Lines::LONGEST {
+            let problem = format!("a line has more than {} MiB", Lines::LONGEST >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
+        Ok(count)
+    }
+}
+
+/// All of a file of a result directory.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    /// More than a manifest takes that names the values of [`MAX_CELLS`](crate::spec::MAX_CELLS) cells.
+    const MOST_BYTES: u64 = 512 << 20;
+    open(path)?;
+    input::read(path, MOST_BYTES)
+}
+
+/// A new file, to be written at its end.
+pub(super) fn fresh(path: &Path) -> io::Result<File> {
+    let options = OpenOptions::new().append(true).create_new(true).clone();
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
+}
+
+/// A link that somebody put where a file of ours should be leads to a file that is not ours to be cut or written to.
+///
+/// # Errors
+/// [`OutputError::Refused`] where `path` is one.
+pub fn refuse_link(path: &Path) -> Result<(), OutputError> {
+    if path.is_symlink() {
+        return Err(OutputError::Refused(format!(
+            "{} is a symbolic link, and what it leads to would be changed; put the file itself there, use --force to start \
+             over, or --out DIR for another place",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// The file, to be written at its end wherever that is: if others cut it, it gets no hole, which would hide that.

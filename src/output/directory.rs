@@ -8,7 +8,7 @@ use super::manifest::{self, Manifest, Options, RunsFile, Status};
 use super::results::{FILES, LEFTOVERS, Results, remove};
 use super::{OutputError, failed};
 use crate::engine::Description;
-use crate::spec::{Plan, Shard};
+use crate::spec::{Plan, Shard, first_few};
 
 /// What the user said about a directory that holds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,17 +248,6 @@ fn differences(plan: &Plan, held: &Manifest) -> String {
         keys.push("the specs are the same, their plan_hash is not".into());
     }
     first_few(keys).join("; ")
-}
-
-/// As many as a message has room for.
-pub fn first_few(mut all: Vec<String>) -> Vec<String> {
-    const NAMED: usize = 5;
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    if more > 0 {
-        all.push(format!("and {more} more"));
-    }
-    all
 }
 
 /// Whether there is anything in a directory but a lock.

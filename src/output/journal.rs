@@ -7,14 +7,13 @@
 //! is not complete: the first line that does not hold, and all after it, count for nothing.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::append::{Again, Content};
+use super::append::{self, Again, Content};
 use super::cells::CellTally;
 use super::curves::CurveTally;
 use super::manifest::{Counts, Manifest, Stint, Verification};
@@ -163,7 +162,7 @@ pub fn read(
     let start = range.start;
     let (open, totals) = (OpenCell::default(), Totals::default());
     let mut history = History { next: start, open, totals, journal, files, damage: None };
-    let mut lines = BufReader::new(File::open(&path).map_err(failed("read", &path))?);
+    let mut lines = BufReader::new(append::open(&path).map_err(failed("read", &path))?);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -185,7 +184,7 @@ pub fn read(
 /// The first run after those of the last entry of the journal of `directory`, in which the sweep is that `manifest` describes,
 /// whatever the files beside it hold; `None` without an entry. For messages.
 pub fn reached(directory: &Path, manifest: &Manifest) -> Option<u64> {
-    let lines = BufReader::new(File::open(directory.join(FILE)).ok()?).split(b'\n');
+    let lines = BufReader::new(append::open(&directory.join(FILE)).ok()?).split(b'\n');
     let key = key(manifest);
     let entries = lines.map_while(|line| Entry::of_line(&[line.ok()?.as_slice(), b"\n"].concat(), &key));
     entries.last().map(|entry| entry.to)

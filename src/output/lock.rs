@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::append::{is_at, settle};
+use super::append::{is_at, refuse_link, settle};
 use super::{OutputError, failed};
 
 /// The file's name.
@@ -45,6 +45,7 @@ impl Lock {
         let mut attempts = 0;
         loop {
             make(directory)?;
+            refuse_link(&path)?;
             let (file, fresh) = match open(&path) {
                 // Another process, which gave up its work there, removes a directory that is empty.
                 Err(error) if error.kind() == ErrorKind::NotFound && attempts < ATTEMPTS => {

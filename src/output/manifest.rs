@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::append::{Content, write_whole};
+use super::append::{Content, read_whole, write_whole};
 use super::{OutputError, cells, failed};
 use crate::engine::{Description, RunResult, measured_steps};
 use crate::measure::{Outcome, Standstill, Symmetry, outcome, standstill};
@@ -407,7 +407,7 @@ impl Manifest {
     /// Reads the manifest of `directory`; `None` if there is none.
     pub fn read(directory: &Path) -> Result<Option<Manifest>, OutputError> {
         let path = directory.join(FILE);
-        let text = match std::fs::read(&path) {
+        let text = match read_whole(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path)(error)),

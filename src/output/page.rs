@@ -1,22 +1,31 @@
-//! A page to look at, in one file.
+//! What is made to be looked at, a page or a picture, in one file.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use super::append::fresh;
 use super::{OutputError, failed};
 
-/// Writes a page, and the directories on the way to it. It is whole or not there: a page that was there before stays until
+/// Writes it, and the directories on the way to it. It is whole or not there: a file that was there before stays until
 /// the new one takes its place.
 ///
 /// # Errors
-/// Where the operating system says no.
-pub fn write(path: &Path, text: &str) -> Result<(), OutputError> {
+/// Where the operating system says no, and [`OutputError::Refused`] where something other than a file is there: a device
+/// would be gone, and what a link leads to is not ours.
+pub fn write(path: &Path, content: &[u8]) -> Result<(), OutputError> {
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(OutputError::Refused(format!(
+            "{} is there and is no regular file; choose another place with --out",
+            path.display()
+        )));
+    }
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed("create", directory))?;
     }
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".partial");
     let unfinished = Path::new(&unfinished);
-    fs::write(unfinished, text).map_err(failed("write", unfinished))?;
+    fresh(unfinished).and_then(|mut file| file.write_all(content)).map_err(failed("write", unfinished))?;
     fs::rename(unfinished, path).map_err(failed("create", path))
 }

@@ -26,7 +26,7 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type, TypePtr};
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
-use super::append::{Appended, Content, settle};
+use super::append::{Appended, Content, open, settle};
 use super::columns::{Column, Columns, Head, Kind, Values, heads};
 use super::manifest::Manifest;
 use super::{OutputError, failed};
@@ -287,7 +287,7 @@ impl ChunkReader for Parts {
     type T = BufReader<File>;
 
     fn get_read(&self, start: u64) -> Parquet<BufReader<File>> {
-        let mut file = File::open(&self.path)?;
+        let mut file = open(&self.path)?;
         file.seek(SeekFrom::Start(start))?;
         Ok(BufReader::new(file))
     }
@@ -370,7 +370,7 @@ impl Segments {
     /// # Errors
     /// Where it cannot be read.
     pub fn open(path: &Path) -> Result<Segments, OutputError> {
-        let file = File::open(path).map_err(failed("read", path))?;
+        let file = open(path).map_err(failed("read", path))?;
         Ok(Segments { path: path.to_path_buf(), file: BufReader::with_capacity(1 << 20, file) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::append::Lines;
 use super::columns::Column;
 use super::{OutputError, failed, parquet, runs};
 use crate::measure::{Outcome, Symmetry};
@@ -77,7 +78,7 @@ pub fn each(directory: &Path, then: impl FnMut(Recorded)) -> Result<(), OutputEr
 
 fn read_csv(path: PathBuf, mut then: impl FnMut(Recorded)) -> Result<(), OutputError> {
     let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
-    let file = std::fs::File::open(&path).map_err(failed("read", &path))?;
+    let file = Lines::open(&path).map_err(failed("read", &path))?;
     let mut reader = csv::Reader::from_reader(std::io::BufReader::with_capacity(1 << 20, file));
     let head = reader.headers().map_err(|error| damaged(error.to_string()))?.clone();
     let column = |name: &str| {

@@ -9,11 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::append::{Content, write_whole};
-use super::directory::{first_few, holds_files};
+use super::append::{self, Content, read_whole, write_whole};
+use super::directory::holds_files;
 use super::lock::Lock;
 use super::{OutputError, failed};
-use crate::spec::{Plan, to_toml};
+use crate::spec::{self, Plan, first_few, to_toml};
 
 /// The file's name.
 pub const FILE: &str = "slurm.json";
@@ -23,6 +23,9 @@ pub const SPEC: &str = "spec.toml";
 pub const ARRAY: &str = "array.sbatch";
 /// The script of the merge.
 pub const MERGE: &str = "merge.sbatch";
+/// Most tasks of an array: Slurm's MaxArraySize is at most 4000001, one more than the largest number of a task.
+pub const MOST_TASKS: u64 = 4_000_000;
+
 /// Directory of what tasks and merge print.
 pub const LOGS: &str = "log";
 /// Directory of the shards, each under its number.
@@ -117,7 +120,7 @@ impl Submission {
     /// Reads that of `directory`; `None` if there is none.
     pub fn read(directory: &Path) -> Result<Option<Submission>, OutputError> {
         let path = directory.join(FILE);
-        let text = match fs::read(&path) {
+        let text = match read_whole(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path)(error)),
@@ -130,7 +133,11 @@ impl Submission {
                 "its schema_version is {version}, this program writes and reads {SCHEMA_VERSION}"
             )));
         }
-        serde_json::from_value(content).map(Some).map_err(|error| damaged(error.to_string()))
+        let held: Submission = serde_json::from_value(content).map_err(|error| damaged(error.to_string()))?;
+        if !(1..=MOST_TASKS).contains(&held.tasks) {
+            return Err(damaged(format!("it has {} tasks, not 1 to {MOST_TASKS}", held.tasks)));
+        }
+        Ok(Some(held))
     }
 
     /// Writes it into `directory`, whole.
@@ -197,11 +204,18 @@ impl Place {
 
     /// Writes the spec and the scripts, each whole, and makes the directories that tasks write into.
     pub fn prepare(&self, plan: &Plan, scripts: &[(&str, &str)]) -> Result<(), OutputError> {
+        let spec = spec(plan);
+        if spec.len() as u64 > spec::MOST_BYTES {
+            return Err(OutputError::Refused(format!(
+                "the spec with all swept values is larger than the {} MiB that tasks would read; sweep fewer values",
+                spec::MOST_BYTES >> 20
+            )));
+        }
         for name in [LOGS, SHARDS] {
             let path = self.directory.join(name);
             fs::create_dir_all(&path).map_err(failed("create the directory", &path))?;
         }
-        for (name, text) in [(SPEC, &*spec(plan))].iter().chain(scripts) {
+        for (name, text) in [(SPEC, &*spec)].iter().chain(scripts) {
             write_whole(&self.directory.join(name), text.as_bytes())?;
         }
         Ok(())
@@ -276,7 +290,7 @@ pub fn held(directory: &Path, plan: &Plan, wanted: &Submission) -> Result<Option
 pub fn last_words(log: &Path) -> Option<String> {
     const READ: u64 = 4096;
     use std::io::{Read, Seek, SeekFrom};
-    let mut file = fs::File::open(log).ok()?;
+    let mut file = append::open(log).ok()?;
     let length = file.seek(SeekFrom::End(0)).ok()?;
     file.seek(SeekFrom::Start(length.saturating_sub(READ))).ok()?;
     let mut tail = Vec::new();

@@ -9,8 +9,9 @@ use serde::ser::{Error as _, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
+use super::append::Lines;
 use super::manifest::Manifest;
-use super::{OutputError, cells};
+use super::{OutputError, cells, failed};
 use crate::measure::outcome::MOVING;
 use crate::spec::{Grid, Value};
 
@@ -37,7 +38,7 @@ impl Cells {
     /// Reads the `cells.csv` of a directory.
     pub fn read(directory: &Path) -> Result<Cells, OutputError> {
         let path = directory.join(cells::FILE);
-        let mut reader = csv::Reader::from_path(&path).map_err(|error| damaged(&path, &error))?;
+        let mut reader = csv::Reader::from_reader(Lines::open(&path).map_err(failed("read", &path))?);
         let columns = reader.headers().map_err(|error| damaged(&path, &error))?;
         let columns: Vec<String> = columns.iter().map(str::to_string).collect();
         let accuracy = columns.iter().position(|column| column == "accuracy_test_mean");

@@ -15,6 +15,7 @@ use super::sweep::{Row, Sweep};
 use super::words::counted;
 use super::{PlotError, Request};
 use crate::engine::reference::Network;
+use crate::output::append::open;
 use crate::output::{OutputError, failed, params};
 use crate::spec;
 
@@ -192,7 +193,7 @@ fn damaged(path: &std::path::Path, problem: impl ToString) -> PlotError {
 
 impl Saved {
     fn open(path: &std::path::Path) -> Result<Saved, PlotError> {
-        let mut file = BufReader::new(File::open(path).map_err(failed("read", path))?);
+        let mut file = BufReader::new(open(path).map_err(failed("read", path))?);
         let header = NpyHeader::from_reader(&mut file).map_err(|error| damaged(path, error))?;
         let &[runs, width] = header.shape() else {
             return Err(damaged(path, "it is not of shape (runs, parameters)"));
@@ -201,6 +202,11 @@ impl Saved {
             return Err(damaged(path, "it does not hold float32"));
         }
         let start = file.stream_position().map_err(failed("read", path))?;
+        let length = file.get_ref().metadata().map_err(failed("read", path))?.len();
+        let wanted = runs.checked_mul(width).and_then(|numbers| numbers.checked_mul(4)?.checked_add(start));
+        if wanted != Some(length) {
+            return Err(damaged(path, "it does not have the length that its shape says"));
+        }
         Ok(Saved { file, path: path.to_path_buf(), start, runs, width })
     }
 

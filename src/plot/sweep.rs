@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::axis::number;
 use super::words::{counted, grouped};
 use super::{Kind, PlotError, Request};
+use crate::output::append::Lines;
 use crate::output::{Manifest, OutputError, Status, cells, traces};
 use crate::spec::{Grid, Value, nearest, suggestion};
 
@@ -67,8 +68,8 @@ fn damaged(path: &Path, problem: impl ToString) -> PlotError {
 }
 
 /// A reader of one of the files.
-pub fn reader(path: &Path) -> Result<csv::Reader<std::fs::File>, PlotError> {
-    let file = std::fs::File::open(path).map_err(crate::output::failed("read", path))?;
+pub fn reader(path: &Path) -> Result<csv::Reader<Lines>, PlotError> {
+    let file = Lines::open(path).map_err(crate::output::failed("read", path))?;
     Ok(csv::ReaderBuilder::new().buffer_capacity(1 << 20).from_reader(file))
 }
 
@@ -77,7 +78,7 @@ pub fn reader(path: &Path) -> Result<csv::Reader<std::fs::File>, PlotError> {
 /// # Errors
 /// Where one is not there.
 pub fn places<const N: usize>(
-    reader: &mut csv::Reader<std::fs::File>,
+    reader: &mut csv::Reader<Lines>,
     path: &Path,
     names: [&str; N],
 ) -> Result<[usize; N], PlotError> {
@@ -95,7 +96,7 @@ pub fn places<const N: usize>(
 /// # Errors
 /// Where a row is not CSV or a field is no number; the text names the line.
 pub fn each_row<const N: usize>(
-    mut reader: csv::Reader<std::fs::File>,
+    mut reader: csv::Reader<Lines>,
     path: &Path,
     places: [usize; N],
     mut then: impl FnMut([f64; N]),

@@ -10,14 +10,14 @@ use serde::Serialize;
 use super::SlurmError;
 use super::indices::list;
 use super::queue::{self, Queued, Standing};
-use crate::output::directory::{self, first_few};
+use crate::output::directory;
 use crate::output::merge::PLACE;
 use crate::output::merge::inputs::{self, Inputs};
 use crate::output::shard::{self, Progress};
 use crate::output::submission::{ARRAY, LOGS, MERGE, MERGED, SHARDS, SPEC, last_words};
 use crate::output::{Manifest, Status, Submission};
 use crate::shell::quoted;
-use crate::spec::{Shard, plan};
+use crate::spec::{Shard, first_few, plan};
 
 /// Tasks that are listed one by one; of more, only their numbers are.
 const LISTED: usize = 60;

@@ -7,10 +7,9 @@ use super::script::{self, Places, Resources};
 use super::status::{self, Report, ToSubmit};
 use super::{SlurmError, ask};
 use crate::output::Submission;
-use crate::output::directory::first_few;
 use crate::output::submission::{ARRAY, MERGE, Place, held};
 use crate::shell::quoted;
-use crate::spec::Plan;
+use crate::spec::{Plan, first_few};
 
 /// A sweep that is to be submitted, before anything is written.
 #[derive(Clone, Debug)]

@@ -10,11 +10,17 @@ use crate::net::{Activation, Base, Init, Loss, NoiseKinds, Optimizer, Readout, S
 use crate::task::{Data, Task};
 
 use super::document::{Given, Sweep};
-use super::error::{Place, SpecError, Warning};
+use super::error::{Place, SpecError, Warning, first_few};
 use super::key::{self, KEYS, Key, Kind, Spec};
 use super::plan::Variant;
 use super::range::MAX_CELLS;
 use super::{Grid, Plan, Value, points};
+
+/// Most numbers of all data sets of a sweep, and of all its base points: 1 GiB of f32.
+const MOST_NUMBERS: usize = 1 << 28;
+
+/// Most programs of a sweep; what is kept of so many takes half a GiB.
+const MAX_PROGRAMS: usize = 1 << 20;
 
 /// Largest network; beyond this one run's memory is no longer small.
 const MAX_PARAMETERS: usize = 1_000_000;
@@ -60,6 +66,12 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
                 message: message + &in_cell(&grid, number),
             };
             let program = programs.index_of(&spec, task_key(&grid, number, &spec)).map_err(error)?;
+            if programs.all.len() > MAX_PROGRAMS {
+                return Err(SpecError::new(format!(
+                    "the sweep has more than {MAX_PROGRAMS} programs, for each value of keys such as train.steps, net.hidden or \
+                     task.seed makes another; sweep fewer values of these"
+                )));
+            }
             let point = programs.add_points(program, &spec).map_err(error)?;
             variants.push(Variant { program: program as u32, point });
         }
@@ -119,9 +131,8 @@ fn count_cells(sweeps: &[Sweep], seeds: u64) -> Result<usize, SpecError> {
         .try_fold(1u64, |cells, sweep| cells.checked_mul(sweep.values.len() as u64))
         .filter(|&cells| cells <= MAX_CELLS);
     let Some(cells) = cells else {
-        let sizes: Vec<String> =
-            sweeps.iter().map(|sweep| format!("{} of {}", sweep.values.len(), sweep.key.name)).collect();
-        let sizes = sizes.join(" × ");
+        let sizes = sweeps.iter().map(|sweep| format!("{} of {}", sweep.values.len(), sweep.key.name));
+        let sizes = first_few(sizes.collect()).join(" × ");
         return Err(SpecError::new(format!("the sweep has more than {MAX_CELLS} cells: {sizes}")));
     };
     if cells.checked_mul(seeds).is_none() {
@@ -136,7 +147,11 @@ fn count_cells(sweeps: &[Sweep], seeds: u64) -> Result<usize, SpecError> {
 fn in_cell(grid: &Grid, number: usize) -> String {
     let settings: Vec<String> =
         grid.swept().iter().zip(grid.values(number)).map(|(key, value)| format!("{key} = {value}")).collect();
-    if settings.is_empty() { String::new() } else { format!(" (in the cell {})", settings.join(", ")) }
+    if settings.is_empty() {
+        String::new()
+    } else {
+        format!(" (in the cell {})", first_few(settings).join(", "))
+    }
 }
 
 /// Whether noise of one of the scales falls through the f32 grid: under an ulp of the base, or under f32's own range.
@@ -197,6 +212,8 @@ struct Programs {
     all: Vec<Program>,
     /// The base points of each, `[point][parameter]`.
     points: Vec<Vec<f32>>,
+    /// Numbers of all of them.
+    point_numbers: usize,
     /// Those of `init.values`, once they are read.
     given: Option<Vec<Vec<f32>>>,
     by_key: HashMap<ProgramKey, usize>,
@@ -204,6 +221,8 @@ struct Programs {
     negative: Vec<bool>,
     tasks: Vec<(Arc<Data>, Option<Arc<Data>>)>,
     task_by_key: HashMap<String, usize>,
+    /// Numbers of all tasks.
+    numbers: usize,
     /// Every file that was read: the key of its content in the resolved spec, and BLAKE3 in hex by its path.
     files: BTreeMap<&'static str, BTreeMap<String, String>>,
 }
@@ -218,6 +237,16 @@ impl Programs {
             return Err(("task.dataset", "missing".to_string()));
         };
         let Task { data, test, files } = dataset.task(&spec.task)?;
+        let numbers = |data: &Data| data.x.len() + data.y.len();
+        self.numbers += numbers(&data) + test.as_ref().map_or(0, numbers);
+        if self.numbers > MOST_NUMBERS {
+            let message = format!(
+                "the {} data sets up to here have more than {MOST_NUMBERS} numbers together; sweep fewer values of \
+                 task.seed and the like, or make them smaller with task.samples",
+                self.tasks.len() + 1
+            );
+            return Err(("task.dataset", message));
+        }
         if !files.is_empty() {
             self.files.entry("task").or_default().extend(files);
         }
@@ -358,6 +387,13 @@ impl Programs {
         }
         let points = &mut self.points[program];
         let first = points.len() / count;
+        self.point_numbers += given.len() * count;
+        if self.point_numbers > MOST_NUMBERS {
+            let message = format!(
+                "the base points of the cells up to here have more than {MOST_NUMBERS} numbers together; sweep fewer values"
+            );
+            return Err(("init.values", message));
+        }
         for point in given.iter() {
             let at = points.len();
             points.extend(point);

@@ -109,6 +109,17 @@ impl fmt::Display for Warning {
     }
 }
 
+/// As many as a message has room for.
+pub(crate) fn first_few(mut all: Vec<String>) -> Vec<String> {
+    const NAMED: usize = 5;
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all
+}
+
 /// `text` on one line: control characters escaped, cut after 60 characters.
 pub(super) fn printable(text: &str) -> String {
     match text.char_indices().nth(60) {

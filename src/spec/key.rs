@@ -251,7 +251,8 @@ impl Kind {
             Kind::Flag => "true or false".to_string(),
             Kind::Word { words } => one_of(words),
             Kind::Widths => {
-                "widths from 1 to 1000000: [8, 8] or \"8x8\", [] or \"none\" for no hidden layer".to_string()
+                "up to 1000 widths from 1 to 1000000: [8, 8] or \"8x8\", [] or \"none\" for no hidden layer"
+                    .to_string()
             }
             Kind::Batch => "\"full\" or a whole number from 1 up".to_string(),
             Kind::Values => "a list of numbers, or the path of an npy file".to_string(),
@@ -430,7 +431,7 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
         Err("it is a folder that is there already")
     } else if name.starts_with('-') {
         Err("it would be taken for a flag")
-    } else if name.contains(['/', '\\']) {
+    } else if name.contains(['/', '\\']) || cfg!(windows) && name.contains(':') {
         Err("it is a path")
     } else if name.chars().any(char::is_control) {
         Err("it has a control character")
@@ -1119,6 +1120,8 @@ pub(super) fn find(name: &str) -> Result<&'static Key, String> {
         KEYS.iter().filter(|key| !table.is_empty() && key.table() == table).map(Key::leaf).collect();
     Err(match near {
         None if !siblings.is_empty() => format!("unknown key; [{table}] has {}", siblings.join(", ")),
+        None => "unknown key; keys are written TABLE.NAME, such as net.hidden, and symbreak schema lists all"
+            .to_string(),
         _ => format!("unknown key{}", suggestion(near)),
     })
 }

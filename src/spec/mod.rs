@@ -45,7 +45,12 @@ pub use shard::Shard;
 
 use document::Given;
 use error::{escaped, printable};
-pub(crate) use error::{nearest, suggestion};
+pub(crate) use error::{first_few, nearest, suggestion};
+
+use crate::task::input;
+
+/// Most bytes of a spec's file: what a million numbers take, each in full. Parsing takes up to 70 times as much memory.
+pub(crate) const MOST_BYTES: u64 = 32 << 20;
 
 /// What the command line changes in a spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,8 +82,8 @@ pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>),
         )));
     }
     let shown = escaped(source);
-    let bytes =
-        std::fs::read(path).map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
+    let bytes = input::read(path, MOST_BYTES)
+        .map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         SpecError::new(format!("cannot read {shown}: it is not UTF-8 (at byte {offset})"))

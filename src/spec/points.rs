@@ -2,7 +2,10 @@
 
 use super::error::escaped;
 use super::key::Values;
-use crate::task::npy;
+use crate::task::{input, npy};
+
+/// Most points of a file.
+const MOST_POINTS: usize = 1 << 24;
 
 /// Points, and the file that they come from.
 type Points = (Vec<Vec<f32>>, Option<(String, String)>);
@@ -14,9 +17,13 @@ pub(super) fn read(values: &Values) -> Result<Points, String> {
         Values::Numbers(numbers) => Ok((vec![numbers.iter().map(|&x| x as f32).collect()], None)),
         Values::File(path) => {
             let shown = escaped(path);
-            let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
+            let bytes = input::read(path.as_ref(), input::MOST_BYTES)
+                .map_err(|error| format!("cannot read {shown}: {error}"))?;
             let (shape, numbers) = npy::numbers(&bytes).map_err(|why| format!("{shown}: {why}"))?;
             let width = match shape.as_slice() {
+                [rows, _] if *rows > MOST_POINTS => {
+                    return Err(format!("{shown}: {rows} points, more than {MOST_POINTS}"));
+                }
                 [width] | [_, width] if *width > 0 && !numbers.is_empty() => *width,
                 _ => {
                     return Err(format!(

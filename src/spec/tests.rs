@@ -547,7 +547,10 @@ fn unknown_names_are_met_with_the_nearest() {
         xor_error("[criteria]\nwhatever = 1\n"),
         "criteria.whatever (line 4 of x.toml): unknown key; [criteria] has solved_tolerance, solved_loss, symmetry_tolerance"
     );
-    assert_eq!(error("whatever = 1\n"), "whatever (line 1 of x.toml): unknown key");
+    assert_eq!(
+        error("whatever = 1\n"),
+        "whatever (line 1 of x.toml): unknown key; keys are written TABLE.NAME, such as net.hidden, and symbreak schema lists all"
+    );
     assert_eq!(xor_error("[trian]\n"), "[trian] (line 3 of x.toml): unknown table; did you mean [train]?");
     assert_eq!(xor_error("[swep]\n"), "[swep] (line 3 of x.toml): unknown table; did you mean [sweep]?");
     assert_eq!(xor_error("[whatever]\n"), "[whatever] (line 3 of x.toml): unknown table");
@@ -643,12 +646,13 @@ fn wrong_types_and_values_are_refused() {
     for hidden in ["[0]", "[2, -1]", "[1000001]", "[1.5]", "\"2x\"", "\"8,8\"", "true", "{}", "0", "[[2]]"] {
         let message = xor_error(&format!("[net]\nhidden = {hidden}\n"));
         assert!(
-            message.starts_with("net.hidden (line 4 of x.toml): expected widths from 1 to 1000000"),
+            message
+                .starts_with("net.hidden (line 4 of x.toml): expected up to 1000 widths from 1 to 1000000"),
             "{message}"
         );
     }
     let deep = format!("[net]\nhidden = [{}]\n", "1,".repeat(1001));
-    assert!(xor_error(&deep).starts_with("net.hidden (line 4 of x.toml): expected widths"));
+    assert!(xor_error(&deep).starts_with("net.hidden (line 4 of x.toml): expected up to 1000 widths"));
     assert_eq!(
         flag_error(&set(&["train.lr=fast"])),
         "train.lr (--set): expected a number from 0 to 3.4e38, found \"fast\""
@@ -870,7 +874,7 @@ fn minibatches_noise_and_given_points() {
     let message = xor_error("[init]\nvalues = [1, true]\n");
     assert!(message.contains("expected a list of numbers, or the path of an npy file"), "{message}");
     let message = xor_error("[init]\nvalues = \"/nowhere.npy\"\n");
-    assert!(message.starts_with("init.values (line 4 of x.toml): /nowhere.npy: "), "{message}");
+    assert!(message.starts_with("init.values (line 4 of x.toml): cannot read /nowhere.npy: "), "{message}");
     let message = flag_error(&sweep(&["init.value.x=1"]));
     assert_eq!(
         message,
@@ -1183,7 +1187,12 @@ fn sources_are_presets_or_files() {
     );
     let long = path(&format!("{}.toml", "long".repeat(30)));
     std::fs::write(&long, "x = 1").unwrap();
-    assert_eq!(fails(&long), format!("x (line 1 of {long}): unknown key"));
+    assert_eq!(
+        fails(&long),
+        format!(
+            "x (line 1 of {long}): unknown key; keys are written TABLE.NAME, such as net.hidden, and symbreak schema lists all"
+        )
+    );
     assert!(fails(folder.path().to_str().unwrap()).starts_with("cannot read "));
     std::fs::write(path("-x.toml"), XOR).unwrap();
     assert_eq!(

@@ -20,6 +20,9 @@ const FEW: u32 = 64;
 
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// More programs are not tried out: that would take as long as many a sweep.
+const MOST_PROGRAMS: usize = 1000;
+
 /// What training one program would cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
@@ -60,8 +63,22 @@ pub fn estimate(
     let placements = placements(plan, engine)?;
     let limits = limits(plan, &placements, options);
     let mut runs_of = vec![0; plan.programs.len()];
-    for (cell, seeds) in plan.stretches(numbers.clone()) {
-        runs_of[plan.program(cell)] += seeds.end - seeds.start;
+    let mut tried_of = vec![Vec::new(); plan.programs.len()];
+    for (cell, seeds) in plan.stretches(numbers) {
+        let program = plan.program(cell);
+        let runs = seeds.end - seeds.start;
+        // As many as a batch takes.
+        if runs_of[program] < limits.of_program[program] {
+            tried_of[program].push((cell, seeds));
+        }
+        runs_of[program] += runs;
+    }
+    let programs = runs_of.iter().filter(|&&runs| runs > 0).count();
+    if programs > MOST_PROGRAMS {
+        return Err(EngineError::Unsupported(format!(
+            "--dry-run tries out each program, and this sweep has {programs}, more than {MOST_PROGRAMS}: each value of keys \
+             such as train.steps, net.hidden or task.seed makes another; try it with fewer values, or for one --shard I/N"
+        )));
     }
     for (index, (program, placement)) in plan.programs.iter().zip(placements).enumerate() {
         let runs = runs_of[index];
@@ -69,8 +86,7 @@ pub fn estimate(
             continue;
         }
         let runs_per_batch = limits.of_program[index].min(runs);
-        let sample: Vec<Run> = (plan.stretches(numbers.clone()))
-            .filter(|&(cell, _)| plan.program(cell) == index)
+        let sample: Vec<Run> = (tried_of[index].drain(..))
             .map(|(cell, seeds)| (plan.cell(cell), seeds))
             .flat_map(|(cell, seeds)| seeds.map(move |seed| cell.run(seed)))
             .take(runs_per_batch as usize)

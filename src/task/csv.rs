@@ -1,6 +1,9 @@
 //! Samples from a CSV file: a header row, then a row a sample.
 
+use std::collections::HashMap;
+
 use super::Settings;
+use super::input::{MOST_NUMBERS, MOST_SAMPLES};
 use super::table::{Fields, Problem, Table, field, on_one_line, quoted};
 
 /// Reads the text of a file; `file` is what messages call it.
@@ -10,6 +13,10 @@ pub(super) fn read(file: &str, bytes: &[u8], settings: &Settings) -> Result<Tabl
     if let Err(error) = std::str::from_utf8(bytes) {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
         return Err(wrong(format!("{file}, line {line}: not UTF-8")));
+    }
+    // Fields are many times as large in memory, so that they are counted first.
+    if bytes.iter().filter(|byte| b",\n\r".contains(byte)).count() > MOST_NUMBERS {
+        return Err(wrong(format!("{file}: more than {MOST_NUMBERS} fields, the most that are read")));
     }
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
@@ -36,15 +43,22 @@ pub(super) fn read(file: &str, bytes: &[u8], settings: &Settings) -> Result<Tabl
                 format!("{file}, line {line}: expected {width} fields, as in the header, found {found}");
             return Err(wrong(message));
         }
+        if rows.len() == MOST_SAMPLES {
+            let message =
+                format!("{file}, line {line}: more than {MOST_SAMPLES} samples, the most that are read");
+            return Err(wrong(message));
+        }
         rows.push(record);
         lines.push(line);
     }
     if rows.is_empty() {
         return Err(wrong(format!("{file}: no samples after the header, line {line}")));
     }
+    let mut is_input = vec![true; width];
+    columns.iter().for_each(|&column| is_input[column] = false);
     let mut x = Vec::with_capacity(rows.len() * (width - columns.len()));
     for (row, &line) in rows.iter().zip(&lines) {
-        for column in (0..width).filter(|column| !columns.contains(column)) {
+        for column in (0..width).filter(|&column| is_input[column]) {
             let place = || field(file, line, column, &names[column]);
             let number = number(&row[column]).map_err(|why| wrong(format!("{}: {why}", place())))?;
             x.push(number as f32);
@@ -78,6 +92,7 @@ fn names(file: &str, line: u64, header: &csv::StringRecord) -> Result<Vec<String
         ));
     }
     let names: Vec<String> = header.iter().map(str::to_string).collect();
+    let mut columns = HashMap::with_capacity(names.len());
     for (column, name) in names.iter().enumerate() {
         if name.is_empty() {
             return Err(format!(
@@ -85,7 +100,7 @@ fn names(file: &str, line: u64, header: &csv::StringRecord) -> Result<Vec<String
                 column + 1
             ));
         }
-        if let Some(first) = names[..column].iter().position(|other| other == name) {
+        if let Some(first) = columns.insert(name, column) {
             let place = field(file, line, column, name);
             return Err(format!("{place}: column {} has the same name", first + 1));
         }

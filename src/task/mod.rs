@@ -10,6 +10,7 @@
 //! | `linear` | targets from a linear map of white inputs |
 //! | `random` | Gaussian inputs and targets |
 //! | `csv`, `npy` | samples from a file |
+//! | `input` | how much of a file is read |
 //! | `table` | which columns of a file are targets, and which targets are classes |
 //! | `split` | held-out samples, standardized inputs |
 
@@ -20,6 +21,7 @@ use crate::net::Activation;
 mod boolean;
 mod csv;
 mod encoder;
+pub(crate) mod input;
 mod iris;
 mod linear;
 pub(crate) mod npy;
@@ -300,7 +302,8 @@ impl Dataset {
     ) -> Result<(Data, Option<Data>), Fault> {
         let mut table = |key: &'static str, path: &str| -> Result<Table, Fault> {
             let file = table::on_one_line(path);
-            let bytes = std::fs::read(path).map_err(|error| (key, format!("cannot read {file}: {error}")))?;
+            let bytes = input::read(path.as_ref(), input::MOST_BYTES)
+                .map_err(|error| (key, format!("cannot read {file}: {error}")))?;
             files.insert(path.to_string(), blake3::hash(&bytes).to_hex().to_string());
             let read = if self == Dataset::Csv { csv::read } else { npy::read };
             read(&file, &bytes, settings).map_err(|problem| match problem {

@@ -7,8 +7,16 @@ use super::table::{Fields, Problem, Table};
 
 /// The shape and the numbers, in C order, of an npy file of f32 or f64. The message says what is wrong with it.
 pub(crate) fn numbers(bytes: &[u8]) -> Result<(Vec<usize>, Vec<f32>), String> {
-    let file = NpyFile::new(bytes).map_err(|error| format!("not an npy file: {error}"))?;
+    let file = NpyFile::new(bytes).map_err(|error| {
+        // The parser's own drawing of the header has many lines.
+        format!("not an npy file: {}", error.to_string().lines().next().unwrap_or_default())
+    })?;
     let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
+    // Before anything is made that is as large as the header says.
+    let count = shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
+    if count.is_none_or(|count| count > bytes.len() / size_of::<f32>()) {
+        return Err(format!("the file is shorter than its shape {shape:?} says"));
+    }
     if file.order() != npyz::Order::C {
         return Err("the array is in Fortran order; numpy.ascontiguousarray changes that".to_string());
     }
@@ -40,7 +48,9 @@ pub(super) fn read(file: &str, bytes: &[u8], settings: &Settings) -> Result<Tabl
         _ => return Err(wrong(format!("expected an array (samples, columns), found the shape {shape:?}"))),
     };
     let columns = settings.target_columns.of(file, &[], width)?;
-    let inputs = (0..width).filter(|column| !columns.contains(column)).collect::<Vec<_>>();
+    let mut is_input = vec![true; width];
+    columns.iter().for_each(|&column| is_input[column] = false);
+    let inputs = (0..width).filter(|&column| is_input[column]).collect::<Vec<_>>();
     let rows = || numbers.chunks(width);
     let x = rows().flat_map(|row| inputs.iter().map(|&column| row[column])).collect();
     let target = |column: usize| Fields::Numbers(rows().map(|row| f64::from(row[column])).collect());

@@ -1,5 +1,8 @@
 //! Samples as they stand in a file, and what becomes of its target columns: values, or one-hot classes.
 
+use std::collections::{HashMap, HashSet};
+
+use super::input::MOST_NUMBERS;
 use super::{Columns, Data, Encoding, Settings};
 
 /// The samples of a file, split into inputs and targets.
@@ -54,13 +57,15 @@ impl Columns {
             }
             Columns::Last(count) => (width - count..width).collect(),
             Columns::Named(wanted) => {
+                let of_name: HashMap<&String, usize> = names.iter().zip(0..).collect();
                 let mut columns = Vec::with_capacity(wanted.len());
+                let mut seen = HashSet::new();
                 for name in wanted {
-                    match names.iter().position(|other| other == name) {
-                        Some(column) if columns.contains(&column) => {
+                    match of_name.get(name) {
+                        Some(&column) if !seen.insert(column) => {
                             return Err(Problem::Columns(format!("{} is named twice", quoted(name))));
                         }
-                        Some(column) => columns.push(column),
+                        Some(&column) => columns.push(column),
                         None => return Err(Problem::Columns(no_column(file, name, names))),
                     }
                 }
@@ -80,7 +85,9 @@ fn no_column(file: &str, name: &str, names: &[String]) -> String {
         return format!("the columns of {file} have no names; give the number of target columns");
     }
     let distance = |other: &&String| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
-    let near = names.iter().min_by_key(distance).filter(|other| distance(other) <= (name.len() / 3).max(1));
+    // A long name is no typing mistake, and the distance takes quadratic time.
+    let short = names.iter().filter(|other| name.len().max(other.len()) <= 60);
+    let near = short.min_by_key(distance).filter(|other| distance(other) <= (name.len() / 3).max(1));
     let hint = near.map_or_else(String::new, |near| format!("; did you mean {}?", on_one_line(near)));
     format!("{file} has no column {}{hint}", quoted(name))
 }
@@ -140,8 +147,15 @@ impl Table {
     /// The samples; each target column gives a value, or a number for each of its `classes`: those of the file that is
     /// trained on, `trained`.
     pub fn data(&self, classes: &[Classes], targets: Encoding, trained: &str) -> Result<Data, String> {
-        let outputs = classes.iter().map(Classes::count).sum();
+        let outputs: usize = classes.iter().map(Classes::count).sum();
         let samples = self.x.len() / self.inputs;
+        if samples * outputs > MOST_NUMBERS {
+            return Err(format!(
+                "{}: {samples} samples with {outputs} targets each are more than {MOST_NUMBERS} numbers; each class of a \
+                 target column is a target",
+                self.file
+            ));
+        }
         let mut y = Vec::with_capacity(samples * outputs);
         for sample in 0..samples {
             for ((column, fields), classes) in self.targets.iter().zip(classes) {

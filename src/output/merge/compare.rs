@@ -1,6 +1,5 @@
 //! Runs that two directories have must be the same in both.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -11,7 +10,7 @@ use super::write;
 use crate::output::columns::Columns;
 use crate::output::manifest::{Manifest, RunsFile};
 use crate::output::parquet::{self, Groups};
-use crate::output::{OutputError, cells, curves, failed, params, runs, traces};
+use crate::output::{OutputError, append, cells, curves, failed, params, runs, traces};
 
 /// Compares what two parts hold of the runs `shared`, which both have: the rows of these runs, their traces and parameters, and
 /// of `cells.csv` and `curves.csv` the rows that count the same runs. Gives the number of runs that no row speaks of.
@@ -192,7 +191,7 @@ fn parameters(
         let path = part.directory.join(file);
         let head = params::head(part.range.end - part.range.start, write::width(&part.manifest));
         let start = head.len() as u64 + (shared.start - part.range.start) * width;
-        let opened = File::open(&path).and_then(|mut file| {
+        let opened = append::open(&path).and_then(|mut file| {
             file.seek(SeekFrom::Start(start))?;
             Ok(BufReader::with_capacity(1 << 20, file))
         });

@@ -16,7 +16,7 @@ use crate::output::manifest::{Manifest, Options, RunsFile, Status};
 use crate::output::{
     OutputError, cells, curves, directory, journal, params, parquet, partial, runs, shard, traces,
 };
-use crate::spec::{Grid, Shard, plan};
+use crate::spec::{Grid, Shard, first_few, plan};
 
 /// A finished shard, or a whole finished sweep.
 #[derive(Debug)]
@@ -278,7 +278,7 @@ fn same_sweep(
     let differences = if with.plan_hash == manifest.plan_hash {
         options(&with.options, &at_one, &manifest.options, &at_other)
     } else {
-        directory::first_few(plan::differences((&with.spec, &at_one), (&manifest.spec, &at_other)))
+        first_few(plan::differences((&with.spec, &at_one), (&manifest.spec, &at_other)))
     };
     if differences.is_empty() {
         return Ok(());
@@ -369,7 +369,7 @@ pub fn check(parts: &[Part]) -> Result<(), OutputError> {
         damaged.map(|(other, ..)| &*other.directory).filter(|other| *other != part.directory).collect();
     if !others.is_empty() {
         let others: Vec<String> = others.into_iter().map(|other| other.display().to_string()).collect();
-        problem += &format!("; and the same with {}", directory::first_few(others).join(", "));
+        problem += &format!("; and the same with {}", first_few(others).join(", "));
     }
     Err(OutputError::Damaged { path: part.directory.join(name), problem })
 }

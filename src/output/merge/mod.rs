@@ -21,7 +21,7 @@ use crate::output::lock::Lock;
 use crate::output::manifest::{Manifest, Status, Verification};
 use crate::output::results::clear;
 use crate::output::{OutputError, directory, failed};
-use crate::spec::{Grid, Shard, plan};
+use crate::spec::{Grid, Shard, first_few, plan};
 
 pub mod compare;
 pub mod cover;
@@ -207,10 +207,7 @@ fn held(out: &Path, wanted: &Manifest, force: bool) -> Result<Option<Manifest>, 
     };
     if held.plan_hash != wanted.plan_hash {
         let differences = plan::differences((&held.spec, "there"), (&wanted.spec, "here"));
-        return refused(format!(
-            "results of another plan ({})",
-            directory::first_few(differences).join("; ")
-        ));
+        return refused(format!("results of another plan ({})", first_few(differences).join("; ")));
     }
     if let Some(shard) = held.shard {
         return refused(format!("shard {shard} of this plan, not all of it"));
@@ -275,7 +272,7 @@ fn missing(inputs: &Inputs, taken: &[&Part], gaps: &[Range<u64>]) -> OutputError
                     ));
                 }
             }
-            sentences.extend(directory::first_few(wider));
+            sentences.extend(first_few(wider));
         }
     }
     let unfinished = inputs.unfinished.iter().map(|shard| {
@@ -287,7 +284,7 @@ fn missing(inputs: &Inputs, taken: &[&Part], gaps: &[Range<u64>]) -> OutputError
             shard.command
         )
     });
-    sentences.extend(directory::first_few(unfinished.collect()));
+    sentences.extend(first_few(unfinished.collect()));
     if !taken.is_empty() {
         sentences.push("merge what is there with --allow-missing".into());
     }
@@ -301,7 +298,7 @@ pub fn in_words(gaps: &[Range<u64>], runs: u64) -> String {
         1 => gap.start.to_string(),
         _ => format!("{} to {}", gap.start, gap.end - 1),
     });
-    format!("{count} of {runs} runs ({})", directory::first_few(ranges.collect()).join(", "))
+    format!("{count} of {runs} runs ({})", first_few(ranges.collect()).join(", "))
 }
 
 /// Which shards, and the command for the first.
@@ -311,7 +308,7 @@ fn how_to_train(shards: &AsShards, like: &Part) -> String {
         0 => first.to_string(),
         _ => format!("{first}-{last}"),
     });
-    let names = directory::first_few(names.collect());
+    let names = first_few(names.collect());
     let command = like.other(Shard { index: stretches[0].0, of: *of });
     let (shards, so_on) = if names.len() == 1 && stretches[0].0 == stretches[0].1 {
         ("shard", "")

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::output::append::Appended;
+use crate::output::append::{Appended, open};
 use crate::output::{OutputError, failed};
 
 /// Bytes that are read, and copied, at a time.
@@ -27,7 +27,7 @@ impl Table {
     /// Where it cannot be read.
     pub fn open(directory: &Path, name: &str) -> Result<Table, OutputError> {
         let path = directory.join(name);
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let opened = open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = opened.map_err(failed("read", &path))?;
         let reader = BufReader::with_capacity(CHUNK, file);
         let mut table = Table { path, reader, length, head: Vec::new(), row: Vec::new() };

@@ -4,14 +4,13 @@
 //! what the parts have kept of it. Memory is bounded by two of these.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
 use super::inputs::Part;
 use super::table::{Table, pour};
-use crate::output::append::{Appended, Content};
+use crate::output::append::{Appended, Content, open};
 use crate::output::columns::Columns;
 use crate::output::journal::OpenCell;
 use crate::output::manifest::{Manifest, RunsFile};
@@ -129,7 +128,7 @@ fn parameters(
         let path = part.directory.join(name);
         let rows = part.range.end - part.range.start;
         let head = params::head(rows, width).len() as u64;
-        let opened = File::open(&path).and_then(|mut file| {
+        let opened = open(&path).and_then(|mut file| {
             let length = file.metadata()?.len();
             file.seek(SeekFrom::Start(head))?;
             Ok((length, file))
@@ -214,7 +213,7 @@ fn partial_cells(part: &Part, cut: &[u64], seeds: u64) -> Result<Vec<PartialCell
         return Ok(Vec::new());
     }
     let path = part.directory.join(partial::FILE);
-    let file = File::open(&path).map_err(failed("read", &path))?;
+    let file = open(&path).map_err(failed("read", &path))?;
     let damaged = |problem: String| OutputError::Damaged { path: path.clone(), problem };
     let mut cells = Vec::new();
     for line in BufReader::with_capacity(CHUNK, file).split(b'\n') {
