@@ -37,6 +37,9 @@ impl Lanes for Portable {
     const LANES: usize = 8;
     const UNITS: usize = 1;
 
+    fn is_there() -> bool {
+        true
+    }
     #[inline(never)]
     fn call(kernel: impl Kernel) {
         kernel.run();
