@@ -102,22 +102,6 @@ pub trait Lanes:
     fn scale(self, n: Self) -> Self;
 }
 
-/// Implements the arithmetic operators. Plain functions, not closures: a closure is compiled for the baseline
-/// instruction set and is then not inlined into code for a wider one.
-macro_rules! operators {
-    ($type:ident: $($trait:ident $method:ident ($a:ident, $b:ident) $body:expr;)+) => {
-        $(impl $trait for $type {
-            type Output = Self;
-            #[inline(always)]
-            fn $method(self, other: Self) -> Self {
-                let ($a, $b) = (self.0, other.0);
-                $type($body)
-            }
-        })+
-    };
-}
-use operators;
-
 /// Functions and methods whose bodies are compiled for some features; the first argument of a method, `self = a: Type`, has
 /// a name of its own in the body. Intrinsics are safe there, and bodies are safe code: the compiler sees to it that these
 /// features are all that they need. What is unsafe is to go there.
