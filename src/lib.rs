@@ -23,20 +23,36 @@
 
 #![warn(missing_docs)]
 
+#[forbid(unsafe_code)]
 pub mod bench;
+#[forbid(unsafe_code)]
 pub mod claims;
+#[forbid(unsafe_code)]
 pub mod cli;
 pub mod engine;
+#[forbid(unsafe_code)]
 pub mod fit;
+#[forbid(unsafe_code)]
 pub mod inspect;
+#[forbid(unsafe_code)]
 pub mod measure;
+#[forbid(unsafe_code)]
 pub mod net;
+#[forbid(unsafe_code)]
 pub mod output;
+#[forbid(unsafe_code)]
 pub mod plot;
+#[forbid(unsafe_code)]
 pub mod report;
+#[forbid(unsafe_code)]
 pub mod shell;
+#[forbid(unsafe_code)]
 pub mod slurm;
+#[forbid(unsafe_code)]
 pub mod spec;
+#[forbid(unsafe_code)]
 pub mod sweep;
+#[forbid(unsafe_code)]
 pub mod task;
+#[forbid(unsafe_code)]
 pub mod verify;

@@ -10,8 +10,11 @@ fn main() -> ExitCode {
     if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // Mesa's layer that sorts adapters by the window system would complain on standard error that there is
         // none. Nothing here has a window, and adapters are sorted by their type.
+        #[allow(unsafe_code, reason = "the loader of the drivers asks nothing but the environment")]
         // SAFETY: this is the first thing the program does; no other thread reads the environment.
-        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+        unsafe {
+            std::env::set_var("NODEVICE_SELECT", "1")
+        };
     }
     // Bad arguments end here, with status 2.
     let cli = Cli::parse();

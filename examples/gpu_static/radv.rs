@@ -4,6 +4,8 @@
 //! wgpu cannot open such a device, so this goes through plain Vulkan. What lies before the driver is what
 //! wgpu does: the same SPIR-V writer with the same run-time checks, the same bindings, robust buffers.
 
+#![allow(unsafe_code, reason = "Vulkan is an interface of C")]
+
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::process::Command;

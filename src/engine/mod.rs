@@ -15,8 +15,11 @@ use crate::task::Data;
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[forbid(unsafe_code)]
 pub mod mock;
+#[forbid(unsafe_code)]
 pub mod reference;
+#[forbid(unsafe_code)]
 pub mod select;
 
 /// Everything that changes code: what all runs of a batch have in common.

@@ -4,10 +4,20 @@
 //! [`Lanes::reciprocal`] may differ, by its last bit; everything else is IEEE-exact in all of them, fused
 //! multiply-add included.
 
+#[forbid(unsafe_code)]
 mod double;
+#[allow(
+    unsafe_code,
+    reason = "calls what is compiled for NEON; reads and writes through pointers, lengths checked"
+)]
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[forbid(unsafe_code)]
 mod portable;
+#[cfg(test)]
+#[forbid(unsafe_code)]
+mod tests;
+#[allow(unsafe_code, reason = "likewise, where the processor has the instruction set")]
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -29,7 +39,8 @@ pub trait Kernel {
     fn run(self);
 }
 
-/// A vector of f32, one network per lane.
+/// A vector of f32, one network per lane. Only [`Lanes::is_there`] may be asked of each: whoever names another vector than
+/// [`Portable`] has asked it, or was called by somebody who had.
 pub trait Lanes:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
@@ -43,6 +54,8 @@ pub trait Lanes:
     /// The bits of all lanes.
     const ALL: u64 = u64::MAX >> (64 - Self::LANES);
 
+    /// Whether the processor has the instruction set.
+    fn is_there() -> bool;
     /// Runs a kernel in a function of its own that is compiled for this instruction set. The compiler makes far better
     /// code, far faster, of some small functions than of one large one.
     fn call(kernel: impl Kernel);
@@ -84,22 +97,40 @@ pub trait Lanes:
     fn mask(bits: u64) -> Self::Mask;
     /// The nearest whole number, ties to even.
     fn round(self) -> Self;
-    /// self · 2ⁿ for a whole n in −126 ..= 126 and 2⁻¹ ≤ |self| < 2 or a NaN, which stays one.
+    /// self · 2ⁿ for a whole n in −126 ..= 126 and 2⁻¹ ≤ |self| < 2 whose product is at least 2⁻¹²⁶, or a NaN, which
+    /// stays one.
     fn scale(self, n: Self) -> Self;
 }
 
-/// Implements the arithmetic operators. Plain functions, not closures: a closure is compiled for the baseline
-/// instruction set and is then not inlined into code for a wider one.
-macro_rules! operators {
-    ($type:ident: $($trait:ident $method:ident ($a:ident, $b:ident) $body:expr;)+) => {
-        $(impl $trait for $type {
-            type Output = Self;
-            #[inline(always)]
-            fn $method(self, other: Self) -> Self {
-                let ($a, $b) = (self.0, other.0);
-                $type($body)
-            }
-        })+
+/// Functions and methods whose bodies are compiled for some features; the first argument of a method, `self = a: Type`, has
+/// a name of its own in the body. Intrinsics are safe there, and bodies are safe code: the compiler sees to it that these
+/// features are all that they need. What is unsafe is to go there.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! compiled_for {
+    ($features:literal:) => {};
+    ($features:literal: fn $name:ident($self:ident = $this:ident: $own:ty $(, $argument:ident: $type:ty)*) -> $result:ty $body:block
+        $($rest:tt)*) => {
+        #[inline(always)]
+        fn $name($self $(, $argument: $type)*) -> $result {
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn compiled($this: $own $(, $argument: $type)*) -> $result $body
+            // SAFETY: the processor has the features, or there would be no vector: see `Lanes::is_there`.
+            unsafe { compiled($self $(, $argument)*) }
+        }
+        compiled_for! { $features: $($rest)* }
+    };
+    ($features:literal: fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty $body:block $($rest:tt)*) => {
+        #[inline(always)]
+        fn $name($($argument: $type),*) -> $result {
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn compiled($($argument: $type),*) -> $result $body
+            // SAFETY: the processor has the features, or nobody would ask for a vector: see `Lanes::is_there`.
+            unsafe { compiled($($argument),*) }
+        }
+        compiled_for! { $features: $($rest)* }
     };
 }
-use operators;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use compiled_for;

@@ -1,15 +1,26 @@
 //! The CPU engine: f32, vectors of networks, all cores.
 
+#[forbid(unsafe_code)]
 mod classic;
+#[forbid(unsafe_code)]
 mod functions;
 mod lanes;
+#[forbid(unsafe_code)]
 mod measure;
+#[forbid(unsafe_code)]
 mod minibatch;
+#[forbid(unsafe_code)]
 mod noise;
+#[forbid(unsafe_code)]
 mod pass;
+#[forbid(unsafe_code)]
 pub mod peak;
+#[forbid(unsafe_code)]
 mod stepper;
+#[forbid(unsafe_code)]
 mod train;
+
+use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
@@ -18,7 +29,7 @@ use super::{
 };
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use lanes::Double;
-use lanes::{Lanes, Portable};
+use lanes::{Kernel, Lanes, Portable};
 use train::{Common, Done};
 
 /// The instruction sets that are told apart.
@@ -38,9 +49,9 @@ enum InstructionSet {
 impl InstructionSet {
     #[cfg(target_arch = "x86_64")]
     fn detect() -> Self {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+        if lanes::Avx512::is_there() {
             InstructionSet::Avx512
-        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        } else if lanes::Avx2::is_there() {
             InstructionSet::Avx2
         } else {
             InstructionSet::Portable
@@ -79,17 +90,15 @@ impl InstructionSet {
         match self {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 if shape.parameters() <= 200 && share > 16 => {
-                TrainBlock { lanes: 32, train: avx512_by_two }
+                TrainBlock { lanes: 32, train: train_by::<Double<lanes::Avx512>> }
             }
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => TrainBlock { lanes: 16, train: avx512 },
+            InstructionSet::Avx512 => TrainBlock { lanes: 16, train: train_by::<lanes::Avx512> },
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => TrainBlock { lanes: 16, train: avx2_by_two },
+            InstructionSet::Avx2 => TrainBlock { lanes: 16, train: train_by::<Double<lanes::Avx2>> },
             #[cfg(target_arch = "aarch64")]
-            InstructionSet::Neon => TrainBlock { lanes: 8, train: train::train::<Double<lanes::Neon>> },
-            InstructionSet::Portable => {
-                TrainBlock { lanes: Portable::LANES, train: train::train::<Portable> }
-            }
+            InstructionSet::Neon => TrainBlock { lanes: 8, train: train_by::<Double<lanes::Neon>> },
+            InstructionSet::Portable => TrainBlock { lanes: Portable::LANES, train: train_by::<Portable> },
         }
     }
 }
@@ -104,28 +113,27 @@ struct TrainBlock {
 /// Of what all blocks have in common, the runs of one, and their initial parameters `[run][parameter]`.
 type Train = fn(&Common<'_>, &[Run], &[f32]) -> Result<Done, EngineError>;
 
-/// Functions compiled for an instruction set.
-///
-/// SAFETY: they are only reached through the set of their name, which `InstructionSet::detect` makes where it has seen
-/// the processor's features.
-#[cfg(target_arch = "x86_64")]
-macro_rules! compiled_for {
-    ($($name:ident: $features:literal, $vector:ty;)+) => {
-        $(fn $name(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
-            #[target_feature(enable = $features)]
-            fn compiled(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
-                train::train::<$vector>(common, runs, initial)
-            }
-            unsafe { compiled(common, runs, initial) }
-        })+
-    };
+/// [`train::train`], compiled for the instruction set of a vector.
+fn train_by<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Result<Done, EngineError> {
+    assert!(V::is_there(), "a vector that the processor has not was chosen");
+    let mut done = None;
+    V::call(Training::<V> { common, runs, initial, done: &mut done, vector: PhantomData });
+    done.expect("a kernel runs")
 }
 
-#[cfg(target_arch = "x86_64")]
-compiled_for! {
-    avx512: "avx512f,avx512dq", lanes::Avx512;
-    avx512_by_two: "avx512f,avx512dq", Double<lanes::Avx512>;
-    avx2_by_two: "avx2,fma", Double<lanes::Avx2>;
+struct Training<'a, V> {
+    common: &'a Common<'a>,
+    runs: &'a [Run],
+    initial: &'a [f32],
+    done: &'a mut Option<Result<Done, EngineError>>,
+    vector: PhantomData<V>,
+}
+
+impl<V: Lanes> Kernel for Training<'_, V> {
+    #[inline(always)]
+    fn run(self) {
+        *self.done = Some(train::train::<V>(self.common, self.runs, self.initial));
+    }
 }
 
 /// f32, vectorized across networks, on all cores.

@@ -721,10 +721,10 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         {
             use crate::engine::cpu::lanes::{Avx2, Avx512};
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if Avx2::is_there() {
                 results.push(of("AVX2", softmax::<Double<Avx2>>(samples)));
             }
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+            if Avx512::is_there() {
                 results.push(of("AVX-512", softmax::<Double<Avx512>>(samples)));
             }
         }

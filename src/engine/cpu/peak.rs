@@ -55,6 +55,7 @@ impl InstructionSet {
 }
 
 fn chains<V: Lanes>(rounds: u32) -> Vec<f32> {
+    assert!(V::is_there(), "a vector that the processor has not was chosen");
     let mut sums = vec![0.0; V::LANES];
     V::call(Chains::<V> { rounds, sums: &mut sums, vector: PhantomData });
     sums

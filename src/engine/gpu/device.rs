@@ -1,7 +1,6 @@
 //! Adapters, the device, buffers and pipelines.
 
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,17 +172,16 @@ pub struct Adapter {
 pub struct Gpu {
     pub adapter: Adapter,
     pub device: wgpu::Device,
-    /// Given up, not closed, where the device is silent: wgpu would wait for it without end.
-    pub queue: ManuallyDrop<wgpu::Queue>,
+    pub queue: wgpu::Queue,
     /// What went wrong on the device, if anything did.
     fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl Drop for Gpu {
     fn drop(&mut self) {
-        if self.cause() != Some(Fault::Silent) {
-            // SAFETY: it is not used after this, for the struct is going.
-            unsafe { ManuallyDrop::drop(&mut self.queue) };
+        if self.cause() == Some(Fault::Silent) {
+            // The queue is given up, not closed, as long as somebody holds it: wgpu would wait for it without end.
+            std::mem::forget(self.queue.clone());
         }
     }
 }
@@ -253,7 +251,7 @@ impl Gpu {
         let on_loss = note(&fault);
         device.set_device_lost_callback(move |_, reason| on_loss(Fault::of_loss(&reason)));
         let adapter = Adapter { description, largest_binding, identity: adapter.get_info() };
-        Ok(Gpu { adapter, device, queue: ManuallyDrop::new(queue), fault })
+        Ok(Gpu { adapter, device, queue, fault })
     }
 
     /// The same adapter, opened again.
@@ -302,6 +300,7 @@ impl Gpu {
         };
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
+        #[allow(unsafe_code, reason = "spares the loops a counter that ends them; they end by themselves")]
         // SAFETY: every loop of every shader ends: its counter runs up to a number that is fixed before the loop, or,
         // in the outer loop of the register kernels, each turn but the last takes `t` at least a step nearer to its end.
         // Reads and writes stay checked.

@@ -1,12 +1,17 @@
 //! The GPU engine: the WGSL kernels through wgpu. Nothing else in the crate names wgpu.
 
+#[forbid(unsafe_code)]
 pub mod bindings;
 mod device;
 mod layout;
+#[forbid(unsafe_code)]
 mod panics;
 mod peak;
+#[forbid(unsafe_code)]
 mod portable;
+#[forbid(unsafe_code)]
 pub mod shader;
+#[forbid(unsafe_code)]
 mod train;
 
 use std::collections::HashMap;

@@ -26,6 +26,7 @@ static ASKED: AtomicUsize = AtomicUsize::new(0);
 /// As libc's: `time` may be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Time) -> c_int {
+    // SAFETY: libc, which is loaded after this, has it with this signature.
     let real: extern "C" fn(c_int, *mut Time) -> c_int =
         unsafe { std::mem::transmute(dlsym(NEXT, c"clock_gettime".as_ptr())) };
     if clock != CLOCK_REALTIME {
@@ -36,6 +37,7 @@ pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Time) -> c_int {
         text.split(',').map(|seconds| seconds.parse().unwrap()).collect()
     });
     let seconds = times[ASKED.fetch_add(1, Ordering::Relaxed) % times.len()];
+    // SAFETY: the caller's promise.
     unsafe { *time = Time { seconds, nanoseconds: 999_999_999 } };
     0
 }

@@ -36,6 +36,7 @@ const EROFS: c_int = 30;
 macro_rules! real {
     ($name:ident: fn($($argument:ident: $type:ty),*) -> $answer:ty) => {{
         let name = concat!(stringify!($name), "\0").as_ptr().cast();
+        // SAFETY: libc, which is loaded after this, has it; each use below names the signature in its manual page.
         let function: extern "C" fn($($type),*) -> $answer =
             unsafe { std::mem::transmute(dlsym(NEXT, name)) };
         function($($argument),*)
@@ -71,6 +72,7 @@ fn under(path: &Path) -> Option<PathBuf> {
 }
 
 fn of_text(path: *const c_char) -> Option<PathBuf> {
+    // SAFETY: whoever calls libc with a path gives a string that ends.
     under(Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes())))
 }
 
@@ -84,6 +86,7 @@ fn log(line: String) {
 }
 
 fn die() -> ! {
+    // SAFETY: it is this process, and no memory.
     unsafe { kill(getpid(), 9) };
     loop {
         std::thread::park();
@@ -120,6 +123,7 @@ fn fate(deed: Deed, path: Option<&Path>) -> Fate {
 }
 
 fn failed(error: c_int) -> c_int {
+    // SAFETY: libc gives a place of this thread's own.
     unsafe { *__errno_location() = error };
     -1
 }

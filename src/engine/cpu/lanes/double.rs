@@ -32,6 +32,9 @@ impl<V: Lanes> Lanes for Double<V> {
     const LANES: usize = 2 * V::LANES;
     const UNITS: usize = if V::UNITS > 1 { V::UNITS / 2 } else { 1 };
 
+    fn is_there() -> bool {
+        V::is_there()
+    }
     #[inline(always)]
     fn call(kernel: impl Kernel) {
         V::call(kernel);

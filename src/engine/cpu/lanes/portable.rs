@@ -17,12 +17,18 @@ fn compare(a: Portable, b: Portable, op: impl Fn(f32, f32) -> bool) -> [bool; 8]
     std::array::from_fn(|i| op(a.0[i], b.0[i]))
 }
 
-operators!(Portable:
-    Add add (a, b) std::array::from_fn(|i| a[i] + b[i]);
-    Sub sub (a, b) std::array::from_fn(|i| a[i] - b[i]);
-    Mul mul (a, b) std::array::from_fn(|i| a[i] * b[i]);
-    Div div (a, b) std::array::from_fn(|i| a[i] / b[i]);
-);
+macro_rules! operators {
+    ($($trait:ident $method:ident $operator:tt;)+) => {
+        $(impl $trait for Portable {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Portable(std::array::from_fn(|i| self.0[i] $operator other.0[i]))
+            }
+        })+
+    };
+}
+operators!(Add add +; Sub sub -; Mul mul *; Div div /;);
 
 impl Neg for Portable {
     type Output = Self;
@@ -37,6 +43,9 @@ impl Lanes for Portable {
     const LANES: usize = 8;
     const UNITS: usize = 1;
 
+    fn is_there() -> bool {
+        true
+    }
     #[inline(never)]
     fn call(kernel: impl Kernel) {
         kernel.run();
