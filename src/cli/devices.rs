@@ -4,7 +4,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 
 use super::{DONE, Failure, print, print_json};
-use crate::engine::select::devices;
+use crate::engine::select::{Device, devices};
 
 /// Arguments of `symbreak devices`.
 #[derive(Debug, Args)]
@@ -16,8 +16,13 @@ for.
 Examples:
   symbreak devices
   symbreak run xor-scale --backend gpu --adapter radeon
+  symbreak devices --arithmetic
   symbreak devices --json | jq '.[] | {name, type, software}'")]
 pub struct DevicesArgs {
+    /// Let adapters calculate, and print the largest errors of their operations
+    #[arg(long)]
+    arithmetic: bool,
+
     /// Print one JSON document, with the limits of each device
     #[arg(long)]
     json: bool,
@@ -25,18 +30,46 @@ pub struct DevicesArgs {
 
 /// Lists devices.
 pub fn run(args: &DevicesArgs) -> Result<u8, Failure> {
-    let devices = devices()?;
+    let devices = devices(args.arithmetic)?;
     if args.json {
         print_json(&devices)?;
         return Ok(DONE);
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["name", "type", "backend", "driver"]);
+    let mut table = table(&["name", "type", "backend", "driver"]);
     for device in &devices {
         table.add_row([&device.name, &device.kind, &device.backend, &device.driver]);
     }
-    let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    print(&lines)?;
+    print(&lines(&table))?;
+    if args.arithmetic {
+        print("\nlargest errors, in units of the last place; the share of multiply-adds that round once\n")?;
+        print(&lines(&arithmetic(&devices)))?;
+    }
     Ok(DONE)
+}
+
+fn table(heads: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(heads);
+    table
+}
+
+fn lines(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn arithmetic(devices: &[Device]) -> Table {
+    let mut table = table(&["name", "a + b", "a * b", "a / b", "sqrt", "exp", "fma", "a * b + c"]);
+    for device in devices {
+        let Some(found) = &device.arithmetic else { continue };
+        let number = |name: &str| match found[name].as_f64() {
+            Some(value) => format!("{:.3}", value),
+            None => "NaN".into(),
+        };
+        let names = ["sum", "product", "quotient", "root", "exponential"];
+        let shares = ["fma_rounds_once", "product_and_sum_rounds_once"];
+        let cells = names.iter().chain(&shares).map(|name| number(name));
+        table.add_row(std::iter::once(device.name.clone()).chain(cells));
+    }
+    table
 }

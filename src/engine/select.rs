@@ -123,14 +123,28 @@ pub struct Device {
     pub limits: serde_json::Value,
     /// Whether it is a GPU in name only.
     pub software: bool,
+    /// How precise its operations are, of adapters and if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arithmetic: Option<serde_json::Value>,
 }
 
-/// Every device that some engine can use: adapters, hardware first, then the processor.
+/// Every device that some engine can use: adapters, hardware first, then the processor. With `arithmetic` adapters calculate to
+/// show how precisely they do.
 ///
 /// # Errors
-/// When the worker threads cannot be started.
-pub fn devices() -> Result<Vec<Device>, EngineError> {
+/// When the worker threads cannot be started, or an adapter that is to calculate fails.
+pub fn devices(arithmetic: bool) -> Result<Vec<Device>, EngineError> {
     let mut devices = adapters();
+    #[cfg(feature = "gpu")]
+    if arithmetic && !devices.is_empty() {
+        let options = super::gpu::Options { software: true, ..Default::default() };
+        // Both in the order of the adapters.
+        for (device, mut engine) in devices.iter_mut().zip(super::gpu::GpuEngine::all(options)?) {
+            device.arithmetic = Some(serde_json::json!(engine.arithmetic()?));
+        }
+    }
+    #[cfg(not(feature = "gpu"))]
+    let _ = arithmetic;
     for backend in [Backend::Cpu, Backend::Reference] {
         let on = open(backend, None, None)?.description();
         devices.push(Device {
@@ -140,6 +154,7 @@ pub fn devices() -> Result<Vec<Device>, EngineError> {
             driver: on.driver,
             limits: serde_json::json!({ "threads": on.threads }),
             software: false,
+            arithmetic: None,
         });
     }
     Ok(devices)
@@ -154,6 +169,7 @@ fn adapters() -> Vec<Device> {
         driver: format!("{} ({})", adapter.driver, adapter.interface),
         limits: serde_json::json!(adapter.limits),
         software: adapter.software,
+        arithmetic: None,
     };
     super::gpu::adapters().into_iter().map(device).collect()
 }

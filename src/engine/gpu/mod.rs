@@ -1,6 +1,8 @@
 //! The GPU engine: the WGSL kernels through wgpu. Nothing else in the crate names wgpu.
 
 #[forbid(unsafe_code)]
+mod arithmetic;
+#[forbid(unsafe_code)]
 pub mod bindings;
 mod device;
 mod layout;
@@ -18,6 +20,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{Batch, Description, Engine, EngineError, Placement, Program, Trained, Watch, measured_steps};
+pub use arithmetic::Arithmetic;
 use bindings::{Holds, written};
 use device::{Adapter, Gpu};
 pub use device::{AdapterDescription, adapters};
@@ -99,6 +102,11 @@ impl GpuEngine {
     /// Seconds spent so far on compiling shaders, the driver's work at a shader's first dispatch included.
     pub fn compile_seconds(&self) -> f64 {
         self.compile_seconds
+    }
+
+    /// How precise the adapter's own operations are.
+    pub fn arithmetic(&mut self) -> Result<Arithmetic, EngineError> {
+        arithmetic::arithmetic(self)
     }
 
     /// The open device.
