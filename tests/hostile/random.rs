@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value as Json;
 use symbreak::output::Options;
 use symbreak::spec::{Overrides, Plan, SpecError, parse, schema};
-use tempfile::{TempDir, tempdir};
+use tempfile::{TempDir, tempdir, tempdir_in};
 
 use crate::child::{listing, words};
 use crate::made_up::{engine, sweep_into};
@@ -158,7 +158,9 @@ fn for_each(cases: u32, then: impl Fn(&[u8])) {
 
 /// A directory beside which something is that nobody may change.
 fn place() -> TempDir {
-    let place = tempdir().unwrap();
+    // A thousand sweeps wait for the disk most of the time; in memory there is none.
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { tempdir_in(memory) } else { tempdir() }.unwrap();
     fs::create_dir(place.path().join("work")).unwrap();
     fs::write(place.path().join("precious"), "precious\n").unwrap();
     place
