@@ -32,8 +32,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if id.x >= count.x {
         return;
     }
-    let of = arguments[id.x];
+    let given = arguments[id.x];
     results[id.x] = Results(
-        of.a + of.b, of.a * of.b, of.a / of.b, sqrt(abs(of.a)), exp(of.x), fma(of.a, of.b, of.c), of.a * of.b + of.c, 0.0,
+        given.a + given.b,
+        given.a * given.b,
+        given.a / given.b,
+        sqrt(abs(given.a)),
+        exp(given.x),
+        fma(given.a, given.b, given.c),
+        given.a * given.b + given.c,
+        0.0,
     );
 }

@@ -62,13 +62,13 @@ fn arithmetic(devices: &[Device]) -> Table {
     let mut table = table(&["name", "a + b", "a * b", "a / b", "sqrt", "exp", "fma", "a * b + c"]);
     for device in devices {
         let Some(found) = &device.arithmetic else { continue };
-        let number = |name: &str| match found[name].as_f64() {
-            Some(value) => format!("{:.3}", value),
+        let number = |name: &str, what: &str| match found[name][what].as_f64() {
+            Some(value) => format!("{value:.3}"),
             None => "NaN".into(),
         };
-        let names = ["sum", "product", "quotient", "root", "exponential"];
-        let shares = ["fma_rounds_once", "product_and_sum_rounds_once"];
-        let cells = names.iter().chain(&shares).map(|name| number(name));
+        let rounding = ["sum", "product", "quotient", "root", "exponential"];
+        let cells = rounding.map(|name| number(name, "worst_ulp")).into_iter();
+        let cells = cells.chain(["fma", "product_and_sum"].map(|name| number(name, "rounds_once")));
         table.add_row(std::iter::once(device.name.clone()).chain(cells));
     }
     table

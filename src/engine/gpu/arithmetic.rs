@@ -38,24 +38,41 @@ struct Results {
     reserved: f32,
 }
 
-/// The largest errors found among 65,536 results of each operation, in units of the last place of the exact result
-/// (0.5: correctly rounded), and how multiply-adds round.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// What was found among 65,536 results of one operation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rounding {
+    /// The largest error in units of the last place of the exact result; 0.5 if all are correctly rounded.
+    pub worst_ulp: f64,
+    /// Fingerprint of all results: two adapters with the same one agree in every bit.
+    pub bits: String,
+}
+
+/// What was found among 65,536 results of a · b + c, where it makes a difference how often they are rounded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MultiplyAdd {
+    /// Share of those that were rounded once.
+    pub rounds_once: f64,
+    /// As of [`Rounding`].
+    pub bits: String,
+}
+
+/// How an adapter calculates.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Arithmetic {
     /// a + b
-    pub sum: f64,
+    pub sum: Rounding,
     /// a · b
-    pub product: f64,
+    pub product: Rounding,
     /// a / b
-    pub quotient: f64,
+    pub quotient: Rounding,
     /// √|a|
-    pub root: f64,
+    pub root: Rounding,
     /// eˣ, for x from −80 to 8.
-    pub exponential: f64,
-    /// The share of `fma(a, b, c)` that was rounded once, where that makes a difference.
-    pub fma_rounds_once: f64,
-    /// The same of `a * b + c`.
-    pub product_and_sum_rounds_once: f64,
+    pub exponential: Rounding,
+    /// `fma(a, b, c)`
+    pub fma: MultiplyAdd,
+    /// `a * b + c`, which a compiler may make one operation.
+    pub product_and_sum: MultiplyAdd,
 }
 
 /// Arguments of magnitudes between 2⁻⁸ and 2⁸.
@@ -92,28 +109,38 @@ pub fn arithmetic(engine: &mut GpuEngine) -> Result<Arithmetic, EngineError> {
 }
 
 fn compare(asked: &[Arguments], got: &[Results]) -> Arithmetic {
-    // NaN exceeds everything, and stays.
-    let worst = |of: fn(&Arguments) -> f64, found: fn(&Results) -> f32| {
-        let errors = asked.iter().zip(got).map(|(asked, got)| ulp(found(got), of(asked)));
-        errors.fold(0.0, |worst: f64, error| if error <= worst { worst } else { error })
+    let bits = |found: fn(&Results) -> f32| {
+        let mut hasher = blake3::Hasher::new();
+        got.iter().for_each(|got| {
+            hasher.update(&found(got).to_bits().to_le_bytes());
+        });
+        hasher.finalize().to_hex()[..8].to_string()
     };
-    let once = |found: fn(&Results) -> f32| {
-        let differs = asked.iter().zip(got).filter(|(asked, _)| asked.a.mul_add(asked.b, asked.c) != 0.0);
+    let rounding = |exact: fn(&Arguments) -> f64, found: fn(&Results) -> f32| {
+        let errors = asked.iter().zip(got).map(|(asked, got)| ulp(found(got), exact(asked)));
+        // NaN exceeds everything, and stays.
+        let worst_ulp = errors.fold(0.0, |worst: f64, error| if error <= worst { worst } else { error });
+        Rounding { worst_ulp, bits: bits(found) }
+    };
+    let multiply_add = |found: fn(&Results) -> f32| {
         let (mut all, mut once) = (0u32, 0u32);
-        for (asked, got) in differs {
-            all += 1;
-            once += u32::from(found(got) == asked.a.mul_add(asked.b, asked.c));
+        for (asked, got) in asked.iter().zip(got) {
+            let rounded_once = asked.a.mul_add(asked.b, asked.c);
+            if rounded_once != 0.0 {
+                all += 1;
+                once += u32::from(found(got) == rounded_once);
+            }
         }
-        f64::from(once) / f64::from(all)
+        MultiplyAdd { rounds_once: f64::from(once) / f64::from(all), bits: bits(found) }
     };
     Arithmetic {
-        sum: worst(|of| f64::from(of.a) + f64::from(of.b), |got| got.sum),
-        product: worst(|of| f64::from(of.a) * f64::from(of.b), |got| got.product),
-        quotient: worst(|of| f64::from(of.a) / f64::from(of.b), |got| got.quotient),
-        root: worst(|of| f64::from(of.a).abs().sqrt(), |got| got.root),
-        exponential: worst(|of| f64::from(of.x).exp(), |got| got.exponential),
-        fma_rounds_once: once(|got| got.fma),
-        product_and_sum_rounds_once: once(|got| got.product_and_sum),
+        sum: rounding(|of| f64::from(of.a) + f64::from(of.b), |got| got.sum),
+        product: rounding(|of| f64::from(of.a) * f64::from(of.b), |got| got.product),
+        quotient: rounding(|of| f64::from(of.a) / f64::from(of.b), |got| got.quotient),
+        root: rounding(|of| f64::from(of.a).abs().sqrt(), |got| got.root),
+        exponential: rounding(|of| f64::from(of.x).exp(), |got| got.exponential),
+        fma: multiply_add(|got| got.fma),
+        product_and_sum: multiply_add(|got| got.product_and_sum),
     }
 }
 
@@ -143,18 +170,21 @@ mod tests {
         let asked: Vec<Arguments> = (0..5000).map(arguments).collect();
         let got: Vec<Results> = asked.iter().map(|&of| rounded(of)).collect();
         let found = compare(&asked, &got);
-        for worst in [found.sum, found.product, found.quotient, found.root, found.exponential] {
-            assert!((0.49..=0.5).contains(&worst), "{found:?}");
+        for of in [&found.sum, &found.product, &found.quotient, &found.root, &found.exponential] {
+            assert!((0.49..=0.5).contains(&of.worst_ulp), "{found:?}");
         }
-        assert_eq!((found.fma_rounds_once, found.product_and_sum_rounds_once), (1.0, 0.0));
+        assert_eq!((found.fma.rounds_once, found.product_and_sum.rounds_once), (1.0, 0.0));
 
         let mut off = got.clone();
         off[17].root = off[17].root.next_up().next_up();
         off[18].exponential = f32::NAN;
         off[19].fma = 0.0;
-        let found = compare(&asked, &off);
-        assert!((1.5..=2.5).contains(&found.root) && found.exponential.is_nan(), "{found:?}");
-        assert!((0.999..1.0).contains(&found.fma_rounds_once), "{found:?}");
+        let other = compare(&asked, &off);
+        assert!((1.5..=2.5).contains(&other.root.worst_ulp), "{other:?}");
+        assert!(other.exponential.worst_ulp.is_nan(), "{other:?}");
+        assert!((0.999..1.0).contains(&other.fma.rounds_once), "{other:?}");
+        assert_ne!(other.root.bits, found.root.bits);
+        assert_eq!(other.sum.bits, found.sum.bits);
     }
 
     #[test]
