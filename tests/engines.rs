@@ -7,6 +7,8 @@ mod adapter;
 
 mod engines {
     pub mod agreement;
+    #[cfg(feature = "gpu")]
+    pub mod arithmetic;
     pub mod cut;
     pub mod diverging;
     #[cfg(feature = "gpu")]

@@ -165,8 +165,6 @@ mod tests {
 
     #[test]
     fn correct_rounding_is_half_a_unit_and_what_is_off_shows() {
-        let count = [WORKGROUPS * WORKGROUP, 0, 0, 0];
-        let count = gpu.buffer("count", bytemuck::cast_slice(&count), BufferUsages::UNIFORM)?;
         let asked: Vec<Arguments> = (0..5000).map(arguments).collect();
         let got: Vec<Results> = asked.iter().map(|&of| rounded(of)).collect();
         let found = compare(&asked, &got);
