@@ -119,7 +119,8 @@ fn compare(asked: &[Arguments], got: &[Results]) -> Arithmetic {
     let rounding = |exact: fn(&Arguments) -> f64, found: fn(&Results) -> f32| {
         let errors = asked.iter().zip(got).map(|(asked, got)| ulp(found(got), exact(asked)));
         // NaN exceeds everything, and stays.
-        let worst_ulp = errors.fold(0.0, |worst: f64, error| if error <= worst { worst } else { error });
+        let worse = |worst: f64, error| if worst.is_nan() || error <= worst { worst } else { error };
+        let worst_ulp = errors.fold(0.0, worse);
         Rounding { worst_ulp, bits: bits(found) }
     };
     let multiply_add = |found: fn(&Results) -> f32| {
