@@ -236,8 +236,7 @@ impl Read for Lines {
 pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
     /// More than a manifest takes that names the values of [`MAX_CELLS`](crate::spec::MAX_CELLS) cells.
     const MOST_BYTES: u64 = 512 << 20;
-    open(path)?;
-    input::read(path, MOST_BYTES)
+    input::all(open(path)?, MOST_BYTES)
 }
 
 /// A new file, to be written at its end.

@@ -18,7 +18,11 @@ pub(crate) const MOST_SAMPLES: usize = 1 << 20;
 /// # Errors
 /// Where the system cannot read it; [`ErrorKind::FileTooLarge`], with the limit, where there is more.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    all(File::open(path)?, most)
+}
+
+/// The same of a file that is open.
+pub(crate) fn all(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // What is no regular file tells no length.
     let mut length = file.metadata()?.len();

@@ -91,21 +91,23 @@ fn ulp(found: f32, exact: f64) -> f64 {
     (f64::from(found) - exact).abs() / (exponent - 23.0).exp2()
 }
 
-/// Lets the adapter calculate and compares.
-pub fn arithmetic(engine: &mut GpuEngine) -> Result<Arithmetic, EngineError> {
-    let pipeline = engine.pipeline("arithmetic.wgsl", SHADER.into(), &[false, true])?;
-    let gpu = engine.gpu()?;
-    let count = [WORKGROUPS * WORKGROUP, 0, 0, 0];
-    let count = gpu.buffer("count", bytemuck::cast_slice(&count), BufferUsages::UNIFORM)?;
-    let asked: Vec<Arguments> = (0..WORKGROUPS * WORKGROUP).map(arguments).collect();
-    let arguments = gpu.buffer("arguments", bytemuck::cast_slice(&asked), BufferUsages::STORAGE)?;
-    // Poisoned, so that what was not written shows.
-    let poison = vec![f32::NAN; asked.len() * size_of::<Results>() / size_of::<f32>()];
-    let results = gpu.buffer("results", bytemuck::cast_slice(&poison), BufferUsages::STORAGE)?;
-    let bindings = gpu.bind(&pipeline, &[&count, &arguments, &results]);
-    gpu.dispatch(&pipeline, &bindings, WORKGROUPS);
-    let got = gpu.fetch(gpu.download::<Results>(&results, asked.len()))?;
-    Ok(compare(&asked, &got))
+impl GpuEngine {
+    /// How precise the adapter's own operations are.
+    pub fn arithmetic(&mut self) -> Result<Arithmetic, EngineError> {
+        let pipeline = self.pipeline("arithmetic.wgsl", SHADER.into(), &[false, true])?;
+        let gpu = self.gpu()?;
+        let count = [WORKGROUPS * WORKGROUP, 0, 0, 0];
+        let count = gpu.buffer("count", bytemuck::cast_slice(&count), BufferUsages::UNIFORM)?;
+        let asked: Vec<Arguments> = (0..WORKGROUPS * WORKGROUP).map(arguments).collect();
+        let arguments = gpu.buffer("arguments", bytemuck::cast_slice(&asked), BufferUsages::STORAGE)?;
+        // Poisoned, so that what was not written shows.
+        let poison = vec![f32::NAN; asked.len() * size_of::<Results>() / size_of::<f32>()];
+        let results = gpu.buffer("results", bytemuck::cast_slice(&poison), BufferUsages::STORAGE)?;
+        let bindings = gpu.bind(&pipeline, &[&count, &arguments, &results]);
+        gpu.dispatch(&pipeline, &bindings, WORKGROUPS);
+        let got = gpu.fetch(gpu.download::<Results>(&results, asked.len()))?;
+        Ok(compare(&asked, &got))
+    }
 }
 
 fn compare(asked: &[Arguments], got: &[Results]) -> Arithmetic {

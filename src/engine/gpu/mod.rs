@@ -104,11 +104,6 @@ impl GpuEngine {
         self.compile_seconds
     }
 
-    /// How precise the adapter's own operations are.
-    pub fn arithmetic(&mut self) -> Result<Arithmetic, EngineError> {
-        arithmetic::arithmetic(self)
-    }
-
     /// The open device.
     fn gpu(&self) -> Result<&Gpu, EngineError> {
         self.gpu.as_ref().ok_or_else(|| closed(&self.adapter))
