@@ -16,7 +16,7 @@ pub struct Built {
     pub executables: Vec<PathBuf>,
     /// Mutants that do not compile.
     pub refused: BTreeSet<usize>,
-    /// Mutants that cannot be woven.
+    /// Mutants that cannot be woven, and have to be built alone.
     pub left_out: BTreeSet<usize>,
 }
 
@@ -47,6 +47,16 @@ pub fn build(root: &Path, tree: &Path, mutants: &[Mutant], tests: &[String]) -> 
             );
         }
     }
+}
+
+/// Builds the same tests with one change and nothing woven, into the same executables. Whether it compiles.
+pub fn build_alone(root: &Path, tree: &Path, mutant: &Mutant, tests: &[String]) -> Result<bool> {
+    copy(root, tree)?;
+    let mut source = fs::read_to_string(root.join(&mutant.file))?;
+    source.replace_range(mutant.bytes(&source), &mutant.replacement);
+    fs::write(tree.join(&mutant.file), source)?;
+    let (_, errors) = compile(tree, tests)?;
+    Ok(errors.is_empty())
 }
 
 /// What git knows of, and what is new and not ignored.

@@ -1,5 +1,7 @@
 //! The mutants as `cargo mutants --list --json` names them.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 
 /// One change of the sources.
@@ -50,7 +52,20 @@ pub struct Place {
     pub column: usize,
 }
 
+impl Place {
+    fn offset(self, source: &str) -> usize {
+        let start: usize = source.split_inclusive('\n').take(self.line - 1).map(str::len).sum();
+        let rest = &source[start..];
+        start + rest.char_indices().nth(self.column - 1).map_or(rest.len(), |(at, _)| at)
+    }
+}
+
 impl Mutant {
+    /// The bytes of `source`, the file, that are replaced.
+    pub fn bytes(&self, source: &str) -> Range<usize> {
+        self.span.start.offset(source)..self.span.end.offset(source)
+    }
+
     /// The name less line and column, which shift with every edit.
     pub fn change(&self) -> String {
         let what = self.name.splitn(4, ':').nth(3).unwrap_or(&self.name);

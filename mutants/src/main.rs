@@ -76,7 +76,7 @@ fn options() -> Result<Options> {
 }
 
 /// Longer tests than this are left out: there are shorter ones of the same.
-const LONGEST_TEST: Duration = Duration::from_secs(60);
+const LONGEST_TEST: Duration = Duration::from_secs(10);
 
 fn main() -> Result<()> {
     let options = options()?;
@@ -84,7 +84,8 @@ fn main() -> Result<()> {
     let mutants: Vec<Mutant> =
         serde_json::from_str(&fs::read_to_string(&options.list)?).context("the list of mutants")?;
     let deadline = Instant::now() + Duration::from_secs(60 * options.minutes);
-    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    // Many tests wait rather than calculate.
+    let workers = 2 * std::thread::available_parallelism().map_or(1, |cores| cores.get());
 
     let built = build::build(root, &options.tree, &mutants, &options.tests)?;
     let tests = trial::record(&built.executables, &options.tree, LONGEST_TEST, workers)?;
@@ -95,27 +96,27 @@ fn main() -> Result<()> {
     for &number in &built.refused {
         results.set(&mutants[number], "refused", "");
     }
-    for &number in &built.left_out {
-        results.set(&mutants[number], "not woven", "");
-    }
-    let chosen: Vec<usize> = (0..mutants.len())
+    let (alone, mut woven): (Vec<usize>, Vec<usize>) = (0..mutants.len())
         .skip(options.shard - 1)
         .step_by(options.of)
-        .filter(|number| !built.refused.contains(number) && !built.left_out.contains(number))
+        .filter(|number| !built.refused.contains(number))
         .filter(|&number| mutants[number].name.contains(&options.name))
-        .filter(|&number| options.again || !results.is_caught(&mutants[number]))
-        .collect();
-    println!("{} of {} mutants to try", chosen.len(), mutants.len());
+        .filter(|&number| options.again || !results.is_settled(&mutants[number]))
+        .partition(|number| built.left_out.contains(number));
+    // Those that lived take longest.
+    woven.sort_by_key(|&number| results.has_lived(&mutants[number]));
+    println!("{} of {} mutants to try, {} more alone", woven.len(), mutants.len(), alone.len());
     let results = Mutex::new(results);
-    trial::try_all(&chosen, &tests, &options.tree, workers, deadline, |number, verdict| {
-        let mutant = &mutants[number];
+    let told = |number: usize, verdict| {
+        let mutant: &Mutant = &mutants[number];
         let (word, by) = match verdict {
             Verdict::Caught(test) => ("caught", test),
             Verdict::TimedOut(test) => ("timeout", test),
             Verdict::Missed(tests) => ("missed", format!("{tests} tests")),
             Verdict::Unreached => ("unreached", String::new()),
+            Verdict::Refused => ("refused", String::new()),
         };
-        if !matches!(word, "caught" | "timeout") {
+        if !matches!(word, "caught" | "timeout" | "refused") {
             println!("{word}: {}", mutant.name);
         }
         let mut results = results.lock().expect("no worker panics");
@@ -124,7 +125,12 @@ fn main() -> Result<()> {
         if let Err(error) = results.write() {
             eprintln!("{error:#}");
         }
-    });
+    };
+    trial::try_all(&woven, &tests, &options.tree, workers, deadline, told);
+    for number in alone.into_iter().take_while(|_| Instant::now() < deadline) {
+        let compiles = build::build_alone(root, &options.tree, &mutants[number], &options.tests)?;
+        told(number, if compiles { trial::try_alone(&tests, &options.tree) } else { Verdict::Refused });
+    }
     let results = results.into_inner().expect("no worker panics");
     results.write()?;
     results.report()

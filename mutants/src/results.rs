@@ -1,6 +1,6 @@
 //! `mutants/results.csv`, a row per mutant, and `mutants/reasons.csv`, why some may live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::list::Mutant;
 #[derive(Serialize, Deserialize)]
 struct Row {
     mutant: String,
-    /// `caught`, `timeout`, `missed`, `unreached`, `refused` by the compiler, `not woven` or `untried`.
+    /// `caught`, `timeout`, `missed`, `unreached`, `refused` by the compiler, or `untried`.
     verdict: String,
     /// The test that caught it, or how many let it pass.
     by: String,
@@ -22,8 +22,8 @@ struct Row {
 
 #[derive(Deserialize)]
 struct Reason {
-    /// A mutant's name without line and column.
-    mutant: String,
+    /// As in the results.
+    fingerprint: String,
     reason: String,
 }
 
@@ -33,7 +33,7 @@ pub struct Results {
     /// In the order of the list.
     rows: Vec<Row>,
     at: BTreeMap<String, usize>,
-    changes: Vec<String>,
+    /// By fingerprint.
     reasons: BTreeMap<String, String>,
 }
 
@@ -41,18 +41,19 @@ impl Results {
     /// Reads what earlier runs found of these mutants.
     pub fn read(root: &Path, mutants: &[Mutant]) -> Result<Results> {
         let path = root.join("mutants/results.csv");
-        let mut known = BTreeMap::new();
+        // A function may have the same change at several places, which are told apart by their order.
+        let mut known = BTreeMap::<String, VecDeque<Row>>::new();
         if path.exists() {
             for row in csv::Reader::from_path(&path)?.deserialize() {
                 let row: Row = row.with_context(|| format!("reading {}", path.display()))?;
-                known.insert(row.fingerprint.clone(), row);
+                known.entry(row.fingerprint.clone()).or_default().push_back(row);
             }
         }
         let mut reasons = BTreeMap::new();
         let path_of_reasons = root.join("mutants/reasons.csv");
         for row in csv::Reader::from_path(&path_of_reasons)?.deserialize() {
             let row: Reason = row.with_context(|| format!("reading {}", path_of_reasons.display()))?;
-            reasons.insert(row.mutant, row.reason);
+            reasons.insert(row.fingerprint, row.reason);
         }
         let mut sources = BTreeMap::new();
         let mut rows = Vec::new();
@@ -63,14 +64,14 @@ impl Results {
                 sources.insert(mutant.file.clone(), source);
             }
             let fingerprint = mutant.fingerprint(&sources[&mutant.file]);
-            let (verdict, by) = match known.remove(&fingerprint) {
+            let (verdict, by) = match known.get_mut(&fingerprint).and_then(VecDeque::pop_front) {
                 Some(row) => (row.verdict, row.by),
                 None => ("untried".into(), String::new()),
             };
             rows.push(Row { mutant: mutant.name.clone(), verdict, by, fingerprint });
         }
         let at = mutants.iter().enumerate().map(|(at, mutant)| (mutant.name.clone(), at)).collect();
-        Ok(Results { path, rows, at, changes: mutants.iter().map(Mutant::change).collect(), reasons })
+        Ok(Results { path, rows, at, reasons })
     }
 
     pub fn set(&mut self, mutant: &Mutant, verdict: &str, by: &str) {
@@ -78,8 +79,23 @@ impl Results {
         (row.verdict, row.by) = (verdict.into(), by.into());
     }
 
-    pub fn is_caught(&self, mutant: &Mutant) -> bool {
-        matches!(self.rows[self.at[&mutant.name]].verdict.as_str(), "caught" | "timeout")
+    /// Whether it needs no more trials: it was caught, or there is a reason why it lives.
+    pub fn is_settled(&self, mutant: &Mutant) -> bool {
+        let row = self.row(mutant);
+        matches!(row.verdict.as_str(), "caught" | "timeout" | "refused") || self.is_explained(row)
+    }
+
+    /// Whether an earlier run found no test that catches it.
+    pub fn has_lived(&self, mutant: &Mutant) -> bool {
+        matches!(self.row(mutant).verdict.as_str(), "missed" | "unreached")
+    }
+
+    fn row(&self, mutant: &Mutant) -> &Row {
+        &self.rows[self.at[&mutant.name]]
+    }
+
+    fn is_explained(&self, row: &Row) -> bool {
+        matches!(row.verdict.as_str(), "missed" | "unreached") && self.reasons.contains_key(&row.fingerprint)
     }
 
     pub fn write(&self) -> Result<()> {
@@ -97,20 +113,21 @@ impl Results {
     pub fn report(&self) -> Result<()> {
         let mut counts = BTreeMap::<&str, usize>::new();
         let mut unexplained = Vec::new();
-        for (row, change) in self.rows.iter().zip(&self.changes) {
-            let lives = !matches!(row.verdict.as_str(), "caught" | "timeout" | "refused");
-            let explained = lives && self.reasons.contains_key(change);
+        for row in &self.rows {
+            let explained = self.is_explained(row);
             *counts.entry(if explained { "explained" } else { &row.verdict }).or_default() += 1;
-            if lives && !explained {
-                unexplained.push(format!("{}: {}", row.verdict, row.mutant));
+            if !explained && !matches!(row.verdict.as_str(), "caught" | "timeout" | "refused") {
+                unexplained.push(format!("{}: {} ({})", row.verdict, row.mutant, row.fingerprint));
             }
         }
         println!(
             "{}",
             counts.iter().map(|(verdict, count)| format!("{verdict} {count}")).collect::<Vec<_>>().join(", ")
         );
-        for reason in self.reasons.keys().filter(|reason| !self.changes.contains(reason)) {
-            println!("no such mutant any more: {reason}");
+        for (fingerprint, reason) in &self.reasons {
+            if !self.rows.iter().any(|row| row.fingerprint == *fingerprint && self.is_explained(row)) {
+                println!("no such mutant lives any more: {fingerprint}, {reason}");
+            }
         }
         if !unexplained.is_empty() {
             bail!(

@@ -34,6 +34,8 @@ pub enum Verdict {
     Missed(usize),
     /// No test reaches it.
     Unreached,
+    /// It does not compile.
+    Refused,
 }
 
 /// Lists the tests and runs each alone, with no mutant on; those that fail or take longer than `longest` are left out and named.
@@ -97,6 +99,11 @@ pub fn try_all(
             told(number, attempt(number, reaching.get(&number).map_or(&[][..], Vec::as_slice), tree));
         }
     });
+}
+
+/// Tries the mutant that the executables were built with: all tests, for none says whether it reaches it.
+pub fn try_alone(tests: &[Test], tree: &Path) -> Verdict {
+    attempt(0, &tests.iter().collect::<Vec<_>>(), tree)
 }
 
 fn attempt(number: usize, tests: &[&Test], tree: &Path) -> Verdict {

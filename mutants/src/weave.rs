@@ -11,26 +11,23 @@ use anyhow::{Context, Result};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-use crate::list::{Genre, Mutant, Place};
+use crate::list::{Genre, Mutant};
 
 /// A woven file.
 pub struct Woven {
     pub text: String,
     /// Which bytes of the text are there for the sake of which mutant; several pieces for some.
     pub places: Vec<(usize, Range<usize>)>,
-    /// Mutants for which there is no form: of what the compiler evaluates, where no variable can choose, and of the values of
-    /// functions that return `impl Trait`.
+    /// Mutants for which there is no form: of what the compiler evaluates, where no variable can choose.
     pub left_out: BTreeSet<usize>,
 }
 
 /// Weaves `mutants` (number and mutant, all of this file) into `source`.
 pub fn weave(source: &str, mutants: &[(usize, &Mutant)]) -> Result<Woven> {
     let file = syn::parse_file(source).context("cannot be parsed")?;
-    let lines: Vec<usize> =
-        std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let mut at = BTreeMap::<usize, Vec<Placed>>::new();
     for &(number, mutant) in mutants {
-        let bytes = offset(source, &lines, mutant.span.start)..offset(source, &lines, mutant.span.end);
+        let bytes = mutant.bytes(source);
         at.entry(bytes.start).or_default().push(Placed { number, mutant, bytes });
     }
     let mut weaver = Weaver { source, at, edits: Vec::new(), evaluated: false };
@@ -38,12 +35,6 @@ pub fn weave(source: &str, mutants: &[(usize, &Mutant)]) -> Result<Woven> {
     let left_out = weaver.at.values().flatten().map(|placed| placed.number).collect();
     let (text, places) = apply(source, weaver.edits);
     Ok(Woven { text, places, left_out })
-}
-
-fn offset(source: &str, lines: &[usize], place: Place) -> usize {
-    let start = lines[place.line - 1];
-    let rest = &source[start..];
-    start + rest.char_indices().nth(place.column - 1).map_or(rest.len(), |(at, _)| at)
 }
 
 fn apply(source: &str, mut edits: Vec<Edit>) -> (String, Vec<(usize, Range<usize>)>) {
@@ -138,17 +129,47 @@ impl<'a> Weaver<'a> {
         if signature.constness.is_some() {
             return self.evaluate(true, |weaver| weaver.visit_block(body));
         }
-        // `impl Trait` stands for one type, that of the body.
-        let result = signature.output.span().byte_range();
-        let opaque = self.source[result].contains("impl ");
-        if let Some(first) = body.stmts.first().filter(|_| !opaque) {
+        if let Some(first) = body.stmts.first() {
             let start = first.span().byte_range().start;
-            for Placed { number, mutant, .. } in self.take(start, Genre::FnValue) {
-                let text = format!("if {} {{ return {}; }} ", on(number), mutant.replacement);
-                self.insert(start, EARLY_RETURN, text, Some(number));
+            let taken = self.take(start, Genre::FnValue);
+            match opaque(&signature.output) {
+                Some(bounds) => self.box_values(bounds, body, taken),
+                None => {
+                    for Placed { number, mutant, .. } in taken {
+                        let text = format!("if {} {{ return {}; }} ", on(number), mutant.replacement);
+                        self.insert(start, EARLY_RETURN, text, Some(number));
+                    }
+                }
             }
         }
         self.visit_block(body);
+    }
+
+    /// `impl Trait` stands for one type, that of the body: `Box<dyn Trait>` is one for all values.
+    fn box_values(&mut self, bounds: Range<usize>, body: &syn::Block, taken: Vec<Placed<'a>>) {
+        if taken.is_empty() {
+            return;
+        }
+        let whole = body.span().byte_range();
+        let start = format!("{{ let chosen: Box<dyn {} + '_> = ", &self.source[bounds]);
+        self.insert(whole.start, EARLY_RETURN, start, None);
+        for Placed { number, mutant, .. } in taken {
+            let text = format!("if {} {{ Box::new({}) }} else ", on(number), mutant.replacement);
+            self.insert(whole.start, EARLY_RETURN, text, Some(number));
+        }
+        self.insert(whole.start, EARLY_RETURN, "{ Box::new(", None);
+        self.insert(whole.end, isize::MAX, ") }; chosen }", None);
+    }
+}
+
+/// The bounds of a result `impl Trait`.
+fn opaque(output: &syn::ReturnType) -> Option<Range<usize>> {
+    match output {
+        syn::ReturnType::Type(_, result) => match &**result {
+            syn::Type::ImplTrait(result) => Some(result.bounds.span().byte_range()),
+            _ => None,
+        },
+        syn::ReturnType::Default => None,
     }
 }
 
@@ -255,7 +276,7 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::Span;
+    use crate::list::{Place, Span};
 
     /// A mutant of the first place where `of` stands.
     fn mutant(source: &str, of: &str, genre: Genre, replacement: &str) -> Mutant {
@@ -304,6 +325,19 @@ mod tests {
         ];
         let text = "fn é(a: u8) -> u8 { if on(0) { return 7; } match a { 0 if !on(1) => 1, \
                     b if !on(3) && (on(2) || (b > 2)) => 3, _ => 4 } }";
+        assert_eq!(woven(source, &mutants), text);
+    }
+
+    #[test]
+    fn values_of_some_trait_are_boxed() {
+        let source = "fn f(a: &[u8]) -> impl Iterator<Item = u8> { a.iter().map(|b| b + 1) }";
+        let mutants = [
+            mutant(source, "a.iter().map(|b| b + 1)", Genre::FnValue, "::std::iter::empty()"),
+            mutant(source, "+", Genre::BinaryOperator, "-"),
+        ];
+        let text = "fn f(a: &[u8]) -> impl Iterator<Item = u8> { let chosen: Box<dyn Iterator<Item = u8> + '_> = \
+                    if on(0) { Box::new(::std::iter::empty()) } else { Box::new({ a.iter().map(|b| \
+                    (if on(1) { b - 1 } else { b + 1 })) }) }; chosen }";
         assert_eq!(woven(source, &mutants), text);
     }
 

@@ -160,7 +160,7 @@ impl Activation {
     }
 
     /// Whether φ'' jumps at 0, where a second derivative is that of one side only.
-    pub const fn has_kink(self) -> bool {
+    pub fn has_kink(self) -> bool {
         matches!(self, Activation::Relu | Activation::LeakyRelu | Activation::Elu | Activation::Abs)
     }
 }

@@ -55,7 +55,7 @@ impl Loss {
     }
 
     /// Whether the slope of the output cancels in ∂loss/∂z, which then is e times [`Loss::delta_norm`].
-    pub const fn is_of_logits(self) -> bool {
+    pub fn is_of_logits(self) -> bool {
         matches!(self, Loss::Bce | Loss::CrossEntropy)
     }
 }

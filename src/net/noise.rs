@@ -24,7 +24,7 @@ pub struct NoiseKinds {
 
 impl NoiseKinds {
     /// Whether updates see other activations than measures do.
-    pub const fn disturbs_forward(self) -> bool {
+    pub fn disturbs_forward(self) -> bool {
         self.dropout || self.input
     }
 }

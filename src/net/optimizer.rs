@@ -21,7 +21,7 @@ words! {
 
 impl Optimizer {
     /// How many numbers the optimizer keeps for each parameter.
-    pub const fn slots(self) -> usize {
+    pub fn slots(self) -> usize {
         match self {
             Optimizer::Sgd => 0,
             Optimizer::Momentum | Optimizer::Nesterov | Optimizer::Rmsprop => 1,
