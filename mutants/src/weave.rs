@@ -18,7 +18,8 @@ pub struct Woven {
     pub text: String,
     /// Which bytes of the text are there for the sake of which mutant; several pieces for some.
     pub places: Vec<(usize, Range<usize>)>,
-    /// Mutants for which there is no form: of what the compiler evaluates, where no variable can choose.
+    /// Mutants for which there is no form: of what the compiler evaluates, where no variable can choose, and some values of
+    /// functions that return `impl Trait`.
     pub left_out: BTreeSet<usize>,
 }
 
@@ -131,11 +132,15 @@ impl<'a> Weaver<'a> {
         }
         if let Some(first) = body.stmts.first() {
             let start = first.span().byte_range().start;
-            let taken = self.take(start, Genre::FnValue);
             match opaque(&signature.output) {
-                Some(bounds) => self.box_values(bounds, body, taken),
+                // The box's lifetime can be told if there is only one.
+                Some(_) if lifetimes(self.source, signature) > 1 => {}
+                Some(bounds) => {
+                    let taken = self.take(start, Genre::FnValue);
+                    self.box_values(bounds, body, taken);
+                }
                 None => {
-                    for Placed { number, mutant, .. } in taken {
+                    for Placed { number, mutant, .. } in self.take(start, Genre::FnValue) {
                         let text = format!("if {} {{ return {}; }} ", on(number), mutant.replacement);
                         self.insert(start, EARLY_RETURN, text, Some(number));
                     }
@@ -171,6 +176,16 @@ fn opaque(output: &syn::ReturnType) -> Option<Range<usize>> {
         },
         syn::ReturnType::Default => None,
     }
+}
+
+/// How many lifetimes the arguments may have, at most.
+fn lifetimes(source: &str, signature: &syn::Signature) -> usize {
+    signature.generics.type_params().count()
+        + signature
+            .inputs
+            .iter()
+            .map(|input| source[input.span().byte_range()].matches(['&', '\'', '<']).count())
+            .sum::<usize>()
 }
 
 /// Whether `let` stands in a chain of conditions, which no parentheses may enclose.
