@@ -2,7 +2,7 @@
 //! thousand; here all are compiled into one program and chosen while it runs, and only the tests that reach a mutant are run
 //! for it. `mutants/results.csv` keeps how each one ended, `mutants/reasons.csv` why those may live that no test catches.
 //!
-//!     cargo mutants --list --json … > LIST; symbreak-mutants LIST TREE [--minutes N] [--shard K/N] [--again] [--name PART]
+//!     cargo mutants --list --json … > LIST; symbreak-mutants LIST TREE [--minutes N] [--shard K/N] [--again] [--name PART] [--longest SECONDS]
 
 mod build;
 mod list;
@@ -34,6 +34,8 @@ struct Options {
     again: bool,
     /// Only mutants whose name has this part.
     name: String,
+    /// Tests that take longer are left out.
+    longest: Duration,
     /// Names of the integration tests, all of `tests/` that need no GPU.
     tests: Vec<String>,
 }
@@ -47,6 +49,7 @@ fn options() -> Result<Options> {
         of: 1,
         again: false,
         name: String::new(),
+        longest: Duration::from_secs(60),
         tests: Vec::new(),
     };
     let mut rest = Vec::new();
@@ -62,6 +65,9 @@ fn options() -> Result<Options> {
             }
             "--again" => options.again = true,
             "--name" => options.name = value()?,
+            "--longest" => {
+                options.longest = Duration::from_secs(value()?.parse().context("--longest")?);
+            }
             "--test" => options.tests.push(value()?),
             _ if argument.starts_with("--") => bail!("unknown option {argument}"),
             _ => rest.push(PathBuf::from(argument)),
@@ -75,9 +81,6 @@ fn options() -> Result<Options> {
     Ok(options)
 }
 
-/// Longer tests than this are left out: there are shorter ones of the same.
-const LONGEST_TEST: Duration = Duration::from_secs(10);
-
 fn main() -> Result<()> {
     let options = options()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no folder above")?;
@@ -88,7 +91,7 @@ fn main() -> Result<()> {
     let workers = 2 * std::thread::available_parallelism().map_or(1, |cores| cores.get());
 
     let built = build::build(root, &options.tree, &mutants, &options.tests)?;
-    let tests = trial::record(&built.executables, &options.tree, LONGEST_TEST, workers)?;
+    let tests = trial::record(&built.executables, &options.tree, options.longest, workers)?;
     let all: Duration = tests.iter().map(|test| test.took).sum();
     println!("{} tests, {:.0} s one after the other", tests.len(), all.as_secs_f64());
 
