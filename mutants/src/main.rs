@@ -2,7 +2,7 @@
 //! thousand; here all are compiled into one program and chosen while it runs, and only the tests that reach a mutant are run
 //! for it. `mutants/results.csv` keeps how each one ended, `mutants/reasons.csv` why those may live that no test catches.
 //!
-//!     cargo mutants --list --json … > LIST; symbreak-mutants LIST TREE [--minutes N] [--shard K/N] [--again] [--name PART] [--longest SECONDS]
+//!     cargo mutants --list --json … > LIST; symbreak-mutants LIST TREE [--minutes N] [--shard K/N] [--again] [--name PART] [--patience SECONDS]
 
 mod build;
 mod list;
@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail};
 
 use list::Mutant;
 use results::Results;
-use trial::Verdict;
+use trial::{Trials, Verdict};
 
 struct Options {
     list: PathBuf,
@@ -34,8 +34,8 @@ struct Options {
     again: bool,
     /// Only mutants whose name has this part.
     name: String,
-    /// Tests that take longer are left out.
-    longest: Duration,
+    /// How long the tests of one mutant may take in all, by their times without one.
+    patience: Duration,
     /// Names of the integration tests, all of `tests/` that need no GPU.
     tests: Vec<String>,
 }
@@ -49,7 +49,7 @@ fn options() -> Result<Options> {
         of: 1,
         again: false,
         name: String::new(),
-        longest: Duration::from_secs(60),
+        patience: Duration::from_secs(60 * 60),
         tests: Vec::new(),
     };
     let mut rest = Vec::new();
@@ -65,8 +65,8 @@ fn options() -> Result<Options> {
             }
             "--again" => options.again = true,
             "--name" => options.name = value()?,
-            "--longest" => {
-                options.longest = Duration::from_secs(value()?.parse().context("--longest")?);
+            "--patience" => {
+                options.patience = Duration::from_secs(value()?.parse().context("--patience")?);
             }
             "--test" => options.tests.push(value()?),
             _ if argument.starts_with("--") => bail!("unknown option {argument}"),
@@ -81,6 +81,9 @@ fn options() -> Result<Options> {
     Ok(options)
 }
 
+/// Longer tests than this are left out: there are shorter ones of the same.
+const LONGEST_TEST: Duration = Duration::from_secs(60);
+
 fn main() -> Result<()> {
     let options = options()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no folder above")?;
@@ -91,7 +94,7 @@ fn main() -> Result<()> {
     let workers = 2 * std::thread::available_parallelism().map_or(1, |cores| cores.get());
 
     let built = build::build(root, &options.tree, &mutants, &options.tests)?;
-    let tests = trial::record(&built.executables, &options.tree, options.longest, workers)?;
+    let tests = trial::record(&built.executables, &options.tree, LONGEST_TEST, workers)?;
     let all: Duration = tests.iter().map(|test| test.took).sum();
     println!("{} tests, {:.0} s one after the other", tests.len(), all.as_secs_f64());
 
@@ -129,10 +132,11 @@ fn main() -> Result<()> {
             eprintln!("{error:#}");
         }
     };
-    trial::try_all(&woven, &tests, &options.tree, workers, deadline, told);
+    let trials = Trials { tests: &tests, tree: &options.tree, workers, patience: options.patience, deadline };
+    trials.all(&woven, told);
     for number in alone.into_iter().take_while(|_| Instant::now() < deadline) {
         let compiles = build::build_alone(root, &options.tree, &mutants[number], &options.tests)?;
-        told(number, if compiles { trial::try_alone(&tests, &options.tree) } else { Verdict::Refused });
+        told(number, if compiles { trials.alone() } else { Verdict::Refused });
     }
     let results = results.into_inner().expect("no worker panics");
     results.write()?;

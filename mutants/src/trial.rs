@@ -78,44 +78,57 @@ pub fn record(executables: &[PathBuf], tree: &Path, longest: Duration, workers: 
     Ok(tests)
 }
 
-/// Tries each of `mutants` and tells `told` of it as soon as it has ended, until `deadline`.
-pub fn try_all(
-    mutants: &[usize],
-    tests: &[Test],
-    tree: &Path,
-    workers: usize,
-    deadline: Instant,
-    told: impl Fn(usize, Verdict) + Sync,
-) {
-    let mut reaching = BTreeMap::<usize, Vec<&Test>>::new();
-    for test in tests {
-        for &number in &test.reached {
-            reaching.entry(number).or_default().push(test);
-        }
-    }
-    each(mutants.len(), workers, |at| {
-        if Instant::now() < deadline {
-            let number = mutants[at];
-            told(number, attempt(number, reaching.get(&number).map_or(&[][..], Vec::as_slice), tree));
-        }
-    });
+/// How mutants are tried.
+pub struct Trials<'a> {
+    /// Quick ones first.
+    pub tests: &'a [Test],
+    pub tree: &'a Path,
+    pub workers: usize,
+    /// How long the tests of one mutant may take in all.
+    pub patience: Duration,
+    pub deadline: Instant,
 }
 
-/// Tries the mutant that the executables were built with: all tests, for none says whether it reaches it.
-pub fn try_alone(tests: &[Test], tree: &Path) -> Verdict {
-    attempt(0, &tests.iter().collect::<Vec<_>>(), tree)
-}
-
-fn attempt(number: usize, tests: &[&Test], tree: &Path) -> Verdict {
-    for test in tests {
-        let longest = test.took * 10 + Duration::from_secs(10);
-        match run(&test.executable, &test.name, tree, longest, ("MUTANT", number.to_string().into())) {
-            Some(true) => {}
-            Some(false) => return Verdict::Caught(test.name.clone()),
-            None => return Verdict::TimedOut(test.name.clone()),
+impl Trials<'_> {
+    /// Tries each of `mutants` that are woven and tells `told` of it as soon as it has ended, until the deadline.
+    pub fn all(&self, mutants: &[usize], told: impl Fn(usize, Verdict) + Sync) {
+        let mut reaching = BTreeMap::<usize, Vec<&Test>>::new();
+        for test in self.tests {
+            for &number in &test.reached {
+                reaching.entry(number).or_default().push(test);
+            }
         }
+        each(mutants.len(), self.workers, |at| {
+            if Instant::now() < self.deadline {
+                let number = mutants[at];
+                told(number, self.attempt(number, reaching.get(&number).map_or(&[][..], Vec::as_slice)));
+            }
+        });
     }
-    if tests.is_empty() { Verdict::Unreached } else { Verdict::Missed(tests.len()) }
+
+    /// Tries the mutant that the executables were built with: by any test, for none says whether it reaches it.
+    pub fn alone(&self) -> Verdict {
+        self.attempt(0, &self.tests.iter().collect::<Vec<_>>())
+    }
+
+    fn attempt(&self, number: usize, tests: &[&Test]) -> Verdict {
+        let mut taken = Duration::ZERO;
+        let affordable = tests.iter().take_while(|test| {
+            taken += test.took;
+            taken <= self.patience
+        });
+        let mut passed = 0;
+        for test in affordable {
+            let longest = test.took * 10 + Duration::from_secs(10);
+            match run(&test.executable, &test.name, self.tree, longest, ("MUTANT", number.to_string().into()))
+            {
+                Some(true) => passed += 1,
+                Some(false) => return Verdict::Caught(test.name.clone()),
+                None => return Verdict::TimedOut(test.name.clone()),
+            }
+        }
+        if tests.is_empty() { Verdict::Unreached } else { Verdict::Missed(passed) }
+    }
 }
 
 /// Whether a test passes; `None` if it has to be stopped.

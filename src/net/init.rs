@@ -416,23 +416,76 @@ mod tests {
 
     #[test]
     fn gains_set_the_variance_of_weights_only() {
-        for (gain, variance) in [(Gain::Glorot, 2.0 / 9.0), (Gain::He, 2.0 / 4.0), (Gain::Lecun, 1.0 / 4.0)] {
+        // Of layers of 4 inputs and 5 units, and of 5 inputs and 2 units.
+        let gains = [
+            (Gain::Glorot, [2.0 / 9.0, 2.0 / 7.0]),
+            (Gain::He, [2.0 / 4.0, 2.0 / 5.0]),
+            (Gain::Lecun, [1.0 / 4.0, 1.0 / 5.0]),
+        ];
+        for (gain, variances) in gains {
             for noise in [Noise::Uniform, Noise::Normal] {
                 let init = Init { base: Base::Zero, noise, gain };
-                let second = shape().layers()[1].weights.unwrap();
-                let bias = shape().layers()[1].biases.unwrap();
-                let (mut weights, mut biases) = (0.0, 0.0);
+                let layers = &shape().layers()[1..];
+                let (mut weights, mut biases) = ([0.0; 2], 0.0);
                 let seeds = 4000;
                 for seed in 0..seeds {
-                    let v = drawn(init, Amounts { seed, scale_hidden: 1.0, ..AMOUNTS });
-                    weights += v[second..second + 20].iter().map(|&w| f64::from(w * w)).sum::<f64>();
-                    biases += v[bias..bias + 5].iter().map(|&b| f64::from(b.abs())).sum::<f64>();
+                    let v = drawn(init, Amounts { seed, scale_hidden: 1.0, scale_output: 1.0, ..AMOUNTS });
+                    for (sum, layer) in weights.iter_mut().zip(layers) {
+                        let (first, count) = (layer.weights.unwrap(), layer.inputs * layer.outputs);
+                        *sum += v[first..first + count].iter().map(|&w| f64::from(w * w)).sum::<f64>()
+                            / count as f64;
+                        let first = layer.biases.unwrap();
+                        biases += v[first..first + layer.outputs].iter().map(|b| b.abs()).sum::<f32>();
+                    }
                 }
-                let measured = weights / (20 * seeds) as f64;
-                assert!((measured / variance - 1.0).abs() < 0.03, "{gain} {noise}: {measured} {variance}");
+                for (sum, variance) in weights.into_iter().zip(variances) {
+                    let measured = sum / seeds as f64;
+                    assert!(
+                        (measured / variance - 1.0).abs() < 0.03,
+                        "{gain} {noise}: {measured} {variance}"
+                    );
+                }
                 assert_eq!(biases, 0.0);
             }
         }
+    }
+
+    #[test]
+    fn every_entry_of_an_orthogonal_matrix_has_a_number_of_its_own() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let noise = |i: usize| {
+            asked.borrow_mut().push(i);
+            (i as f32 + 1.0).sin()
+        };
+        let frame = orthonormal_columns(4, 3, noise);
+        asked.borrow_mut().sort_unstable();
+        assert_eq!(asked.into_inner(), (0..12).collect::<Vec<_>>());
+        // The first column is that of the numbers, of length 1: R's diagonal is positive.
+        let first: Vec<f64> = (0..4).map(|row| f64::from((3.0 * row as f32 + 1.0).sin())).collect();
+        let length = first.iter().map(|x| x * x).sum::<f64>().sqrt();
+        for (row, x) in first.into_iter().enumerate() {
+            assert!((frame[(row, 0)] - x / length).abs() < 1e-6, "{frame}");
+        }
+        // What is added to the base is the matrix, not its negative.
+        let init = Init { base: Base::Zero, noise: Noise::Uniform, gain: Gain::Orthogonal };
+        let amounts = Amounts { scale_hidden: 1.0, ..AMOUNTS };
+        let drawn = drawn(init, amounts);
+        let matrix = orthogonal(4, 3, |i| {
+            let words = philox::words(amounts.master, amounts.seed, Stream::Noise, i as u32);
+            normal(words[0], words[1])
+        });
+        assert_eq!(drawn[..12], matrix);
+    }
+
+    #[test]
+    fn cosines_are_accurate_to_an_ulp() {
+        let mut worst = 0.0f64;
+        for i in 0..200_000u32 {
+            let word = i.wrapping_mul(0x9E37_79B9);
+            let exact = (std::f64::consts::TAU * f64::from(word) / 4_294_967_296.0).cos();
+            worst = worst.max((f64::from(cos_turn(word)) - exact).abs());
+        }
+        assert!(worst < 1.2e-7, "{worst}");
     }
 
     #[test]

@@ -72,3 +72,55 @@ pub fn log_softmax(logits: &mut [f64]) {
         *z = *z - largest - log;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the probability of a class, or the output, as textbooks write them.
+    #[test]
+    fn terms_are_those_of_the_definitions() {
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+        let (z, y) = (0.7, 0.25);
+        let o = 1.0 / (1.0 + f64::exp(-z));
+        close(Loss::Mse.term(z, o, y), (o - y).powi(2));
+        close(Loss::HalfSse.term(z, o, y), (o - y).powi(2));
+        close(Loss::Bce.term(z, o, y), -(y * o.ln() + (1.0 - y) * (1.0 - o).ln()));
+        close(Loss::CrossEntropy.term(o.ln(), o, y), -y * o.ln());
+        // 0 · ln 0 is 0.
+        assert_eq!(Loss::CrossEntropy.term(f64::NEG_INFINITY, 0.0, 0.0), 0.0);
+        assert_eq!(Loss::CrossEntropy.term(f64::NEG_INFINITY, 0.0, 1.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn norms_average_or_halve() {
+        let norms = |loss: Loss| (loss.norm(4, 3), loss.delta_norm(4, 3));
+        assert_eq!(norms(Loss::Mse), (1.0 / 12.0, 2.0 / 12.0));
+        assert_eq!(norms(Loss::HalfSse), (0.5, 1.0));
+        assert_eq!(norms(Loss::Bce), (1.0 / 12.0, 1.0 / 12.0));
+        assert_eq!(norms(Loss::CrossEntropy), (0.25, 0.25));
+        let of_logits = [Loss::Mse, Loss::HalfSse, Loss::Bce, Loss::CrossEntropy].map(Loss::is_of_logits);
+        assert_eq!(of_logits, [false, false, true, true]);
+    }
+
+    #[test]
+    fn probabilities_of_logits_add_up_to_one_and_overflow_as_they_say() {
+        for shift in [0.0, 800.0, -800.0] {
+            let mut logits = [1.0, 2.0, 2.0, -3.0].map(|z: f64| z + shift);
+            log_softmax(&mut logits);
+            let sum: f64 = logits.iter().map(|z| z.exp()).sum();
+            assert!((sum - 1.0).abs() < 1e-12, "{sum}");
+            assert!((logits[1] - logits[0] - 1.0).abs() < 1e-12);
+        }
+        // Under an ulp of 1, and not 0.
+        let mut confident = [0.0, 50.0];
+        log_softmax(&mut confident);
+        assert_eq!(confident[1], -f64::exp(-50.0));
+        let mut infinite = [1.0, f64::INFINITY, 2.0];
+        log_softmax(&mut infinite);
+        assert_eq!([infinite[0], infinite[2]], [f64::NEG_INFINITY; 2]);
+        let mut broken = [1.0, f64::NAN, 2.0];
+        log_softmax(&mut broken);
+        assert!(broken.iter().all(|z| z.is_nan()));
+    }
+}

@@ -131,4 +131,31 @@ mod tests {
         let squares = (0..40_000).map(|place| f64::from(normal_at(key, 3, place)).powi(2)).sum::<f64>();
         assert!((squares / 40_000.0 - 1.0).abs() < 0.03, "{squares}");
     }
+
+    #[test]
+    fn what_is_as_likely_as_a_number_is_large_leaves_that_number_out() {
+        let key = run_key(1, 2, Stream::Dropout);
+        let p = unit(block(key, 9, 3)[1]);
+        assert!(!drops_out(key, 9, 13, p) && drops_out(key, 9, 13, p.next_up()));
+        let p = unit(philox::words(1, 2, Stream::Mask, 13)[0]);
+        assert!(!is_missing(1, 2, 13, p) && is_missing(1, 2, 13, p.next_up()));
+    }
+
+    #[test]
+    fn two_normal_numbers_share_a_block() {
+        let key = run_key(1, 2, Stream::Gradient);
+        for pair in 0..5 {
+            let [a, b, c, d] = block(key, 3, pair);
+            assert_eq!(normal_at(key, 3, 2 * pair), normal(a, b));
+            assert_eq!(normal_at(key, 3, 2 * pair + 1), normal(c, d));
+        }
+    }
+
+    #[test]
+    fn only_dropout_and_noise_of_inputs_disturb_activations() {
+        let kinds = |dropout, gradient, input, mask| NoiseKinds { dropout, gradient, input, mask };
+        assert!(!kinds(false, true, false, true).disturbs_forward());
+        assert!(kinds(true, false, false, false).disturbs_forward());
+        assert!(kinds(false, false, true, false).disturbs_forward());
+    }
 }
