@@ -155,14 +155,13 @@ impl Again {
         let mut buffer = vec![0; (1 << 20).min(new) as usize];
         while left > 0 {
             let part = &mut buffer[..(1 << 20).min(left) as usize];
-            match self.file.read(part) {
-                Ok(0) => return Ok(None),
-                Ok(count) => {
-                    whole.update(&part[..count]);
-                    since.update(&part[..count]);
-                    left -= count as u64;
+            match self.file.read_exact(part) {
+                Ok(()) => {
+                    whole.update(part);
+                    since.update(part);
+                    left -= part.len() as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
                 Err(error) => return Err(failed("read", &self.path)(error)),
             }
         }
@@ -292,4 +291,144 @@ pub fn settle(directory: &Path) -> Result<(), OutputError> {
         File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed("write", directory))?;
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    fn hash(bytes: &[u8]) -> String {
+        blake3::hash(bytes).to_hex().to_string()
+    }
+
+    #[test]
+    fn marks_tell_what_came_since_the_last_one_and_contents_tell_all() {
+        let place = tempdir().unwrap();
+        let path = place.path().join("f");
+        let mut file = Appended::create(path.clone(), b"head").unwrap();
+        file.append(b" one").unwrap();
+        assert_eq!(file.mark().unwrap(), Content { bytes: 8, blake3: hash(b"head one") });
+        assert_eq!(file.mark().unwrap(), Content { bytes: 8, blake3: hash(b"") });
+        file.append(b" two").unwrap();
+        assert_eq!(file.mark().unwrap(), Content { bytes: 12, blake3: hash(b" two") });
+        let content = Content { bytes: 12, blake3: hash(b"head one two") };
+        assert_eq!(file.content(), content);
+        assert_eq!(Content::of(&path).unwrap(), content);
+        let to = place.path().join("g");
+        file.publish(&to).unwrap();
+        assert_eq!(fs::read(to).unwrap(), b"head one two");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_others_do_to_a_growing_file_is_noticed() {
+        let deeds: [fn(&Path); 4] = [
+            |path| fs::remove_file(path).unwrap(),
+            |path| OpenOptions::new().write(true).open(path).unwrap().set_len(2).unwrap(),
+            |path| OpenOptions::new().append(true).open(path).unwrap().write_all(b"!").unwrap(),
+            |path| {
+                fs::copy(path, path.with_extension("copy")).unwrap();
+                fs::rename(path.with_extension("copy"), path).unwrap();
+            },
+        ];
+        for deed in deeds {
+            let place = tempdir().unwrap();
+            let path = place.path().join("f");
+            let mut file = Appended::create(path.clone(), b"head").unwrap();
+            file.mark().unwrap();
+            deed(&path);
+            assert!(matches!(file.mark(), Err(OutputError::Damaged { .. })));
+            assert!(matches!(file.publish(&place.path().join("g")), Err(OutputError::Damaged { .. })));
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_again_mark_by_mark_and_cut_after_the_last() {
+        let place = tempdir().unwrap();
+        let path = place.path().join("f");
+        // Longer than what is read at once.
+        let text: Vec<u8> = (0..(5 << 19) + 7).map(|i: u32| (i % 251) as u8).collect();
+        fs::write(&path, &text).unwrap();
+        let (first, second) = text.split_at(9);
+        let mut again = Again::open(path.clone()).unwrap().unwrap();
+        let mark = |length: usize, bytes: &[u8]| Content { bytes: length as u64, blake3: hash(bytes) };
+        assert!(again.matches(&mark(9, b"else")).unwrap().is_none());
+
+        let mut again = Again::open(path.clone()).unwrap().unwrap();
+        let whole = again.matches(&mark(9, first)).unwrap().unwrap();
+        again.accept(&mark(9, first), whole);
+        // A mark that lies before the one that was taken.
+        assert!(again.matches(&mark(8, first)).unwrap().is_none());
+        let cut = &second[..second.len() - 3];
+        let last = mark(text.len() - 3, cut);
+        let whole = again.matches(&last).unwrap().unwrap();
+        assert_eq!(whole.finalize().to_hex().as_str(), hash(&text[..text.len() - 3]));
+        again.accept(&last, whole);
+        assert!(again.matches(&mark(text.len() + 1, &text)).unwrap().is_none(), "it ends before");
+
+        let mut file = Appended::reopen(again).unwrap();
+        file.append(b"new").unwrap();
+        let all = [&text[..text.len() - 3], b"new"].concat();
+        assert_eq!(fs::read(&path).unwrap(), all);
+        assert_eq!(file.content(), mark(all.len(), &all));
+        assert_eq!(file.mark().unwrap(), mark(all.len(), b"new"));
+    }
+
+    #[test]
+    fn what_was_read_elsewhere_counts() {
+        let place = tempdir().unwrap();
+        let path = place.path().join("f");
+        fs::write(&path, b"head tail").unwrap();
+        let mut again = Again::open(path).unwrap().unwrap();
+        again.file.read_exact(&mut [0; 5]).unwrap();
+        again.skip(b"head ");
+        let whole = again.matches(&Content { bytes: 9, blake3: hash(b"tail") }).unwrap().unwrap();
+        assert_eq!(whole.finalize().to_hex().as_str(), hash(b"head tail"));
+    }
+
+    #[test]
+    fn no_file_is_none_and_no_regular_file_an_error() {
+        let place = tempdir().unwrap();
+        assert!(Again::open(place.path().join("f")).unwrap().is_none());
+        assert!(matches!(Again::open(place.path().into()), Err(OutputError::File { .. })));
+        assert!(open(place.path()).is_err());
+    }
+
+    /// Reads all of a sparse file of `length` bytes with ends of lines `at`.
+    fn lines(at: &[u64], length: u64) -> io::Result<u64> {
+        let place = tempdir()?;
+        let path = place.path().join("f");
+        let file = File::create(&path)?;
+        file.set_len(length)?;
+        for &at in at {
+            file.write_all_at(b"\n", at)?;
+        }
+        io::copy(&mut Lines::open(&path)?, &mut io::sink())
+    }
+
+    #[test]
+    fn lines_have_a_length() {
+        let longest = Lines::LONGEST as u64;
+        for at in [0, 5, 70_000] {
+            assert_eq!(lines(&[at], at + 1 + longest).unwrap(), at + 1 + longest);
+            assert!(lines(&[at], at + 2 + longest).unwrap_err().to_string().contains("more than 32 MiB"));
+            assert!(lines(&[at, at + 3 + longest], at + 4 + longest).is_err());
+        }
+        assert_eq!(lines(&[longest, 2 * longest], 3 * longest).unwrap(), 3 * longest);
+    }
+
+    #[test]
+    fn a_whole_file_takes_the_place_of_the_old_one() {
+        let place = tempdir().unwrap();
+        let path = place.path().join("f");
+        for bytes in [&b"old and long"[..], b"new"] {
+            write_whole(&path, bytes).unwrap();
+            assert_eq!(read_whole(&path).unwrap(), bytes);
+        }
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
 }
