@@ -9,7 +9,9 @@ initial parameters. Two comparisons, each in f64 and in f32:
 
 - after 100 steps every final parameter, as a distance relative to the largest of its network;
 - after a long training the labels of every run: its outcome, and its symmetry by the activations of its final parameters. At
-  most one run in a thousand may differ unexplained; a run on which JAX in f64 and JAX in f32 differ is one that rounding decides.
+  most one run in a thousand may differ unexplained. Explained is a run that was solved in the last hundredth of the steps, or
+  that gets both labels when JAX trains it again, 32 times in f64, with every parameter nudged by ±2⁻²⁴ of itself after every
+  step: then it is rounding that decides it.
 
 A twin of each, trained with another learning rate or from other noise, must fail.
 """
@@ -31,12 +33,15 @@ from jax import lax  # noqa: E402
 
 SHORT = 100
 # Largest distance of a parameter after SHORT steps, relative to the largest parameter of its network (or 1): of two f64 engines,
-# whose parameters are saved as f32, and where one side computes in f32. Momentum at a rate of 4 multiplies rounding a thousandfold,
-# and so does a relu unit that is on the one side of its kink by chance.
+# whose parameters are saved as f32, and where one side computes in f32. Momentum at a rate of 4 multiplies rounding a thousandfold;
+# a relu unit may be on the one side of its kink by chance.
 BOUND_F64 = 2e-7
-BOUND_F32 = 1e-2
-# Share of runs that must have the same labels after the long training.
+BOUND_F32 = {"logistic": 1e-3, "tanh": 1e-3, "softplus": 1e-3, "relu": 1e-2}
+# Share of runs that must have the same labels after the long training, or other labels for a reason.
 LABELS = 0.999
+# Trainings that look for both labels, and how far they are nudged.
+RERUNS = 32
+NUDGE = 2.0**-24
 
 ACTIVATIONS = {
     "logistic": jax.nn.sigmoid,
@@ -124,33 +129,37 @@ def loss(parameters, spec, widths, inputs, targets):
     return jnp.mean(jnp.logaddexp(0, z) - targets * z)
 
 
-def trained(start, spec, widths, steps, kind, lr=None, tolerance=0.4):
-    """Final parameters of every network, and whether each had every output within the tolerance at some step."""
+def trained(start, spec, widths, steps, kind, lr=None, nudge=0.0, tolerance=0.4):
+    """Final parameters of every network, and the first step with every output within the tolerance, −1 if there is none."""
     dtype = jnp.float64 if kind == "f64" else jnp.float32
     inputs, targets = (jnp.asarray(x, dtype) for x in data(spec))
     lr = dtype(lr or spec["train"]["lr"])
     momentum = dtype(spec["train"].get("momentum", 0.0))
 
-    def solved(parameters):
+    def solved(parameters, first, at):
         def one(p):
             _, z = activations(p, spec, widths, inputs)
             return jnp.all(jnp.abs(jax.nn.sigmoid(z) - targets) < tolerance)
 
-        return jax.vmap(one)(parameters)
+        return jnp.where((first < 0) & jax.vmap(one)(parameters), at, first)
 
     def of_all(parameters):
         return jax.vmap(lambda p: jax.grad(lambda q: loss(q, spec, widths, inputs, targets))(p))(parameters)
 
-    def step(_, state):
-        parameters, delta, was = state
+    def step(at, state):
+        parameters, delta, first = state
         delta = momentum * delta - lr * of_all(parameters)
         parameters = parameters + delta
-        return parameters, delta, was | solved(parameters)
+        if nudge:
+            signs = jax.random.rademacher(jax.random.fold_in(jax.random.key(0), at), parameters.shape, dtype)
+            parameters = parameters * (1 + nudge * signs)
+        return parameters, delta, solved(parameters, first, at + 1)
 
     start = jnp.asarray(start, dtype)
-    run = jax.jit(lambda p: lax.fori_loop(0, steps, step, (p, jnp.zeros_like(p), solved(p))))
-    final, _, was = run(start)
-    return np.asarray(final, float), np.asarray(was)
+    never = jnp.full(len(start), -1)
+    run = jax.jit(lambda p: lax.fori_loop(0, steps, step, (p, jnp.zeros_like(p), solved(p, never, 0))))
+    final, _, first = run(start)
+    return np.asarray(final, float), np.asarray(first)
 
 
 def symmetries(parameters, spec, widths, tolerance=0.1):
@@ -189,12 +198,20 @@ def distance(one, other):
     return (np.abs(one - other).max(1) / scale).max()
 
 
-def labels(final, was, spec, widths):
+def labels(final, first, spec, widths):
     """Outcome and symmetry of every run, as runs.csv has them."""
     finite = np.isfinite(final).all(1)
     symmetry = symmetries(np.where(finite[:, None], final, 0), spec, widths)
-    outcome = ["diverged" if not ok else "solved" if s else "stuck" for ok, s in zip(finite, was)]
+    outcome = ["diverged" if not ok else "solved" if step >= 0 else "stuck" for ok, step in zip(finite, first)]
     return [(o, "" if o == "diverged" else s) for o, s in zip(outcome, symmetry)]
+
+
+def explanation(start, spec, widths, long, label, other, steps):
+    """Why a run from these parameters may have either label; None if there is no reason. `steps`: at which it was solved."""
+    if label[1] == other[1] and any(step >= 0.99 * long for step in steps):
+        return "it was solved at the end"
+    again = labels(*trained(np.tile(start, (RERUNS, 1)), spec, widths, long, "f64", nudge=NUDGE), spec, widths)
+    return "rounding decides it" if {label, other} <= set(again) else None
 
 
 def check(symbreak, backend, name, spec, seeds, long, place):
@@ -206,30 +223,37 @@ def check(symbreak, backend, name, spec, seeds, long, place):
     def say(what, found, bound, passed, twin):
         nonlocal well
         caught = "twin caught" if twin else "TWIN MISSED"
-        print(f"{'ok    ' if passed else 'FAILED'} {backend:9} {name:28} {what:24} {found:<12} {bound:<14} {caught}", flush=True)
+        print(f"{'ok    ' if passed else 'FAILED'} {backend:9} {name:28} {what:24} {found:<31} {bound:<9} {caught}", flush=True)
         well = well and passed and twin
 
     start, final, _ = swept(symbreak, backend, spec, SHORT, seeds, place)
     for kind in ("f64", "f32"):
         found = distance(final, trained(start, spec, widths, SHORT, kind)[0])
         twin = distance(final, trained(start, spec, widths, SHORT, kind, lr=1.01 * spec["train"]["lr"])[0])
-        bound = BOUND_F64 if (backend, kind) == ("reference", "f64") else BOUND_F32
+        bound = BOUND_F64 if (backend, kind) == ("reference", "f64") else BOUND_F32[spec["net"]["activation"]]
         say(f"{SHORT} steps, {kind}", f"{found:.2e}", f"of {bound:.0e}", found <= bound, not twin <= bound)
 
     start, _, rows = swept(symbreak, backend, spec, long, seeds, place)
+    if len(rows) != len(start):
+        sys.exit(f"{len(rows)} rows of {len(start)} runs")
     told = [(row["outcome"], row["symmetry"]) for row in rows]
-    both = {kind: labels(*trained(start, spec, widths, long, kind), spec, widths) for kind in ("f64", "f32")}
-    # Where JAX itself says one thing in f64 and another in f32, rounding decides.
-    open_to_rounding = [a != b for a, b in zip(both["f64"], both["f32"])]
-    for kind, mine in both.items():
-        alike = lambda other: np.mean([a == b or rounds for a, b, rounds in zip(told, other, open_to_rounding)])
+    for kind in ("f64", "f32"):
+        final, first = trained(start, spec, widths, long, kind)
+        mine = labels(final, first, spec, widths)
+        unexplained = 0
+        for run, (row, a, b) in enumerate(zip(rows, told, mine)):
+            if a == b:
+                continue
+            steps = [int(row["solve_step"] or -1), first[run]]
+            why = explanation(start[run], spec, widths, long, a, b, steps)
+            unexplained += why is None
+            print(f"         run {row['run']}: {' '.join(a)} here, {' '.join(b)} by JAX: {why or 'UNEXPLAINED'}")
+        same = np.mean([a == b for a, b in zip(told, mine)])
         # The noise of other seeds: as many runs of each kind, but not the same runs.
-        same, twin = alike(mine), alike(mine[1:] + mine[:1])
-        say(f"{long} steps, {kind}", f"{100 * same:.3f} %", f"of {100 * LABELS} %", same >= LABELS, twin < LABELS)
-        for row, a, b, rounds in zip(rows, told, mine, open_to_rounding):
-            if a != b:
-                why = "rounding decides it" if rounds else "UNEXPLAINED"
-                print(f"         run {row['run']}: {' '.join(a)} here, {' '.join(b)} by JAX: {why}")
+        twin = np.mean([a == b for a, b in zip(told, mine[1:] + mine[:1])])
+        passed = unexplained <= (1 - LABELS) * len(told)
+        found = f"{100 * same:.2f} % equal, {unexplained} unexplained"
+        say(f"{long} steps, {kind}", found, f"of {len(told)}", passed, twin < LABELS)
     return well
 
 

@@ -119,6 +119,7 @@ fn main() -> Result<()> {
             Verdict::Caught(test) => ("caught", test),
             Verdict::TimedOut(test) => ("timeout", test),
             Verdict::Missed(tests) => ("missed", format!("{tests} tests")),
+            Verdict::Undecided(tests) => ("undecided", format!("{tests} tests")),
             Verdict::Unreached => ("unreached", String::new()),
             Verdict::Refused => ("refused", String::new()),
         };
@@ -132,11 +133,13 @@ fn main() -> Result<()> {
             eprintln!("{error:#}");
         }
     };
-    let trials = Trials { tests: &tests, tree: &options.tree, workers, patience: options.patience, deadline };
-    trials.all(&woven, told);
+    let kills = Mutex::new(results.lock().expect("no worker panics").kills(&mutants));
+    let (mutants, tests, tree, patience) = (&mutants, &tests, &options.tree, options.patience);
+    let trials = Trials { mutants, tests, kills, tree, workers, patience, deadline };
+    trials.all(&woven, told)?;
     for number in alone.into_iter().take_while(|_| Instant::now() < deadline) {
-        let compiles = build::build_alone(root, &options.tree, &mutants[number], &options.tests)?;
-        told(number, if compiles { trials.alone() } else { Verdict::Refused });
+        let compiles = build::build_alone(root, tree, &mutants[number], &options.tests)?;
+        told(number, if compiles { trials.alone(number)? } else { Verdict::Refused });
     }
     let results = results.into_inner().expect("no worker panics");
     results.write()?;

@@ -12,7 +12,7 @@ use crate::list::Mutant;
 #[derive(Serialize, Deserialize)]
 struct Row {
     mutant: String,
-    /// `caught`, `timeout`, `missed`, `unreached`, `refused` by the compiler, or `untried`.
+    /// `caught`, `timeout`, `missed`, `undecided`, `unreached`, `refused` by the compiler, or `untried`.
     verdict: String,
     /// The test that caught it, or how many let it pass.
     by: String,
@@ -87,7 +87,16 @@ impl Results {
 
     /// Whether an earlier run found no test that catches it.
     pub fn has_lived(&self, mutant: &Mutant) -> bool {
-        matches!(self.row(mutant).verdict.as_str(), "missed" | "unreached")
+        matches!(self.row(mutant).verdict.as_str(), "missed" | "undecided" | "unreached")
+    }
+
+    /// How many mutants of each file each test has caught.
+    pub fn kills(&self, mutants: &[Mutant]) -> BTreeMap<String, BTreeMap<String, usize>> {
+        let mut kills = BTreeMap::<String, BTreeMap<String, usize>>::new();
+        for (mutant, row) in mutants.iter().zip(&self.rows).filter(|(_, row)| row.verdict == "caught") {
+            *kills.entry(mutant.file.clone()).or_default().entry(row.by.clone()).or_default() += 1;
+        }
+        kills
     }
 
     fn row(&self, mutant: &Mutant) -> &Row {
