@@ -416,7 +416,7 @@ mod tests {
         for at in [0, 5, 70_000] {
             assert_eq!(lines(&[at], at + 1 + longest).unwrap(), at + 1 + longest);
             assert!(lines(&[at], at + 2 + longest).unwrap_err().to_string().contains("more than 32 MiB"));
-            assert!(lines(&[at, at + 3 + longest], at + 4 + longest).is_err());
+            assert!(lines(&[at, at + longest + (1 << 20)], at + 2 * longest).is_err());
         }
         assert_eq!(lines(&[longest, 2 * longest], 3 * longest).unwrap(), 3 * longest);
     }

@@ -8,6 +8,8 @@ use super::*;
 use crate::engine::{Criterion, Program, Run};
 use crate::net::{Activation, Optimizer};
 
+mod edges;
+
 /// What `task.dataset` takes.
 const DATASETS: &str = "one of \"and\", \"or\", \"nand\", \"xor\", \"xnor\", \"x1-and-not-x2\", \"parity\", \"multiplexer\", \
                         \"encoder\", \"spirals\", \"circles\", \"moons\", \"iris\", \"teacher\", \"linear\", \"random\", \
