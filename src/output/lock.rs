@@ -182,7 +182,10 @@ mod tests {
         let directory = place.path().join("a/b");
         let lock = Lock::take(&directory).unwrap();
         let Err(OutputError::Busy(said)) = Lock::take(&directory) else { panic!("taken twice") };
-        assert!(said.contains(&format!("({} on ", std::process::id())), "{said}");
+        assert!(said.contains(&format!("({} on {})", std::process::id(), host())), "{said}");
+        if cfg!(target_os = "linux") {
+            assert_eq!(host(), fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
+        }
         drop(lock);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
         drop(Lock::take(&directory).unwrap());
@@ -200,13 +203,44 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("a");
         let lock = Lock::take(&directory).unwrap();
-        assert!(lock.is_in_place());
+        assert!(lock.is_in_place() && lock.check().is_ok());
         fs::rename(&directory, place.path().join("b")).unwrap();
         assert!(!lock.is_in_place());
+        assert!(matches!(lock.check(), Err(OutputError::Gone(gone)) if gone == directory));
         let other = Lock::take(&directory).unwrap();
         assert!(!lock.is_in_place() && other.is_in_place());
         drop(lock);
         assert!(other.is_in_place(), "only one's own file is removed");
+    }
+
+    #[test]
+    fn a_holder_that_is_gone_makes_way_for_one_that_signs_late() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(FILE);
+        let write = |pid| {
+            let text = serde_json::to_string(&Holder { pid, host: host() }).unwrap();
+            // Whole, as a reader may come at any time.
+            fs::write(path.with_extension("new"), text).unwrap();
+            fs::rename(path.with_extension("new"), &path).unwrap();
+        };
+        write(u32::MAX);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(20));
+                write(std::process::id());
+            });
+            assert_eq!(holder(&path).map(|holder| holder.pid), Some(std::process::id()));
+        });
+        assert_eq!(holder(&place.path().join("none")), None);
+    }
+
+    #[test]
+    fn only_a_file_that_is_there_is_opened_a_second_time() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(FILE);
+        assert!(open(&path).unwrap().1);
+        assert!(!open(&path).unwrap().1);
+        assert_eq!(open(&place.path().join("no/such")).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]

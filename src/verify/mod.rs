@@ -153,7 +153,11 @@ impl<'a> Pair<'a> {
     /// Whether to go through some combinations only, each choice in turn, where all of them are a second's work but for a GPU,
     /// which has a pipeline to compile for each.
     fn takes_turns(&self, perturbed: bool) -> bool {
-        (self.options.quick || perturbed) && self.engine.description().backend == "gpu"
+        (self.options.quick || perturbed) && self.is_of_gpu()
+    }
+
+    fn is_of_gpu(&self) -> bool {
+        self.engine.description().backend == "gpu"
     }
 
     /// How many combinations to go through. Each is a pipeline of its own on a GPU, which takes far longer to
@@ -161,7 +165,7 @@ impl<'a> Pair<'a> {
     fn coverage(&self, perturbed: bool) -> nets::Coverage {
         if self.options.quick || perturbed {
             nets::Coverage::Quick
-        } else if self.engine.description().backend == "gpu" {
+        } else if self.is_of_gpu() {
             nets::Coverage::Pairs
         } else {
             nets::Coverage::All

@@ -8,10 +8,11 @@ use crate::engine::{EngineError, Program, Run};
 use crate::net::{Activation, Loss, Optimizer, Readout, Shape};
 use crate::task::{Dataset, Settings};
 use crate::verify::compare::Comparison;
+use crate::verify::nets::Coverage;
 use crate::verify::{Pair, nets};
 
 /// Six steps of 3 tanh units on each data set that needs no file, as the others become samples like any: every
-/// optimizer × noise × batch, or, quickly on a GPU, where each is a pipeline to compile, two of them for each data set in turn.
+/// optimizer × noise × batch; on a GPU, where each is a pipeline to compile, nine of them for each data set, quickly two.
 /// Bound: as [`trajectories`]. Control: 1 % more learning rate.
 pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineError> {
     let run = Run { lr: 0.05, momentum: 0.75, weight_decay: 0.0625, ..noisy(nets::run(0)) };
@@ -20,11 +21,11 @@ pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineE
     let mut comparison = Comparison::default();
     for (turn, dataset) in Dataset::ALL.iter().copied().filter(|dataset| !dataset.is_file()).enumerate() {
         let plain = program(dataset, turn);
-        let combinations = if !pair.takes_turns(perturbed) {
-            (0..all).collect()
-        } else {
-            // 7 and 41 have no factor in common with 90, so that all combinations take turns.
-            vec![turn * 7 % all, (turn * 7 + 41) % all]
+        // 7, 41 and 37 have no factor in common with 90, so that all combinations take turns.
+        let combinations: Vec<usize> = match pair.coverage(perturbed) {
+            _ if !pair.is_of_gpu() => (0..all).collect(),
+            Coverage::Quick => vec![turn * 7 % all, (turn * 7 + 41) % all],
+            _ => (0..9).map(|n| (turn * 9 + n) * 37 % all).collect(),
         };
         for combination in combinations {
             let (kinds, optimizer) = (combination / Optimizer::ALL.len(), combination % Optimizer::ALL.len());
