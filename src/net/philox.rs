@@ -75,7 +75,14 @@ pub fn words(master: u64, seed: u64, stream: Stream, parameter: u32) -> [u32; 4]
 
 #[cfg(test)]
 mod tests {
-    use super::philox;
+    use super::{Stream, philox, words};
+
+    #[test]
+    fn every_bit_of_seeds_counts() {
+        let (master, seed) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+        let expected = philox([0x89ab_cdef, 0x0123_4567], [0x7654_3210, 0xfedc_ba98, Stream::Mask as u32, 5]);
+        assert_eq!(words(master, seed, Stream::Mask, 5), expected);
+    }
 
     #[test]
     fn known_answers_of_random123() {

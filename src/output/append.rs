@@ -293,9 +293,9 @@ pub fn settle(directory: &Path) -> Result<(), OutputError> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
-    use std::os::unix::fs::FileExt;
+    use std::io::{Seek, SeekFrom};
 
     use tempfile::tempdir;
 
@@ -402,10 +402,11 @@ mod tests {
     fn lines(at: &[u64], length: u64) -> io::Result<u64> {
         let place = tempdir()?;
         let path = place.path().join("f");
-        let file = File::create(&path)?;
+        let mut file = File::create(&path)?;
         file.set_len(length)?;
         for &at in at {
-            file.write_all_at(b"\n", at)?;
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(b"\n")?;
         }
         io::copy(&mut Lines::open(&path)?, &mut io::sink())
     }
