@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn at_a_kink_slope_and_curvature_are_of_the_same_piece() {
+        let at_zero = |activation: Activation| (activation.slope(0.0), activation.curvature(0.0));
+        assert_eq!(at_zero(Activation::Relu), (0.0, 0.0));
+        assert_eq!(at_zero(Activation::LeakyRelu), (LEAK, 0.0));
+        // Both pieces have slope 1; eˣ has the curvature 1, x has none.
+        assert_eq!(at_zero(Activation::Elu), (1.0, 1.0));
+        assert_eq!(at_zero(Activation::Abs), (0.0, 0.0));
+    }
+
+    #[test]
     fn curvatures_agree_with_central_differences_of_slopes() {
         for &activation in Activation::ALL {
             for i in -40..=40 {
