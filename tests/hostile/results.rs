@@ -219,8 +219,10 @@ fn what_is_no_result_directory_is_no_argument() {
         words(place.path(), &format!("slurm status {there}"))
             .refused(2, &[&format!("{there} holds nothing that was submitted")]);
     }
-    for merged in ["d", "shard"] {
-        words(place.path(), &format!("merge {merged} --out {merged}")).refused(2, &[merged, "--out"]);
+    for (merged, why) in
+        [("d", "d is the place of the result"), ("shard", "shard is to be merged and is --out as well")]
+    {
+        words(place.path(), &format!("merge {merged} --out {merged}")).refused(2, &[why]);
     }
 }
 
