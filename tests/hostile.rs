@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod made_up;
 
+#[path = "hostile/bounds.rs"]
+mod bounds;
 #[path = "hostile/child.rs"]
 mod child;
 #[path = "hostile/many.rs"]

@@ -345,6 +345,15 @@ pub struct Watch<'a> {
     pub finished: &'a (dyn Fn(usize) + Sync),
 }
 
+/// Bytes that the runs which an engine trains on the processor at the same time may take together; where one takes more, it
+/// is trained alone.
+const BYTES_AT_ONCE: u64 = 4 << 30;
+
+/// On how many of `threads` something that takes so many bytes on each may go on at the same time.
+fn at_once(bytes: u64, threads: usize) -> usize {
+    usize::try_from(BYTES_AT_ONCE / bytes.max(1)).unwrap_or(usize::MAX).clamp(1, threads.max(1))
+}
+
 /// Why a batch was not trained.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -400,7 +409,15 @@ pub trait Engine {
 
 #[cfg(test)]
 mod tests {
-    use super::measured_steps;
+    use super::{at_once, measured_steps};
+
+    #[test]
+    fn large_runs_are_trained_by_fewer_threads() {
+        assert_eq!(at_once(0, 16), 16);
+        assert_eq!(at_once(1 << 28, 16), 16);
+        assert_eq!(at_once((1 << 28) + 1, 16), 15);
+        assert_eq!(at_once(1 << 40, 16), 1);
+    }
 
     #[test]
     fn measured_steps_are_distinct_and_end_at_steps() {

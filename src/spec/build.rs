@@ -25,6 +25,13 @@ const MAX_PROGRAMS: usize = 1 << 20;
 /// Largest network; beyond this one run's memory is no longer small.
 const MAX_PARAMETERS: usize = 1_000_000;
 
+/// Most activations of a network on its task, units (hidden and output) × samples: engines keep a pass over all samples to
+/// compare units, which takes the `cpu` engine up to 4 GiB for a vector of networks.
+const MAX_ACTIVATIONS: usize = 1 << 26;
+
+/// Comparisons of units in a run, over all looks at them, that take longer than most want to wait: a minute or so.
+const MANY_COMPARISONS: f64 = 1e9;
+
 /// The plan of what was given; `name` is its name unless the spec gives one.
 pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), SpecError> {
     let Given { fixed, sweeps } = given;
@@ -51,6 +58,7 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
         .collect();
     let mut unused: Vec<&Key> = KEYS.iter().filter(|key| places.contains_key(key.name)).collect();
     let (mut rounded_away, mut unreachable) = (0, 0);
+    let (mut wide, mut comparisons) = (0, 0.0f64);
     let mut programs = Programs::default();
     let mut variants: Vec<Variant> = Vec::new();
     let mut spec = base.clone();
@@ -77,8 +85,11 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
         }
         unused.retain(|key| !(key.used)(&spec));
         rounded_away += usize::from(is_rounded_away(&spec));
-        let negative = programs.negative[variants[at].program as usize];
-        unreachable += usize::from(negative && is_never_negative(spec.output));
+        let program = variants[at].program as usize;
+        unreachable += usize::from(programs.negative[program] && is_never_negative(spec.output));
+        let of_program = programs.comparisons[program];
+        wide += usize::from(of_program > MANY_COMPARISONS);
+        comparisons = comparisons.max(of_program);
     }
 
     let mut warnings: Vec<Warning> = unused
@@ -94,6 +105,9 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
     }
     if unreachable > 0 {
         warnings.push(Warning::Unreachable { cells: unreachable, of: count });
+    }
+    if wide > 0 {
+        warnings.push(Warning::Wide { cells: wide, of: count, comparisons: comparisons as u64 });
     }
     let plan = Plan {
         resolved: resolved(&base, &grid.sweeps, &programs.files),
@@ -189,6 +203,33 @@ fn improbable(data: &Data) -> Option<String> {
     Some(format!("[{}{}]", shown.join(", "), if row.len() > 4 { ", …" } else { "" }))
 }
 
+/// Why a network is too large for its task, if it is.
+fn too_many_activations(spec: &Spec, shape: &Shape, data: &Data, test: Option<&Data>) -> Option<String> {
+    let units = shape.hidden.iter().sum::<usize>() + shape.outputs;
+    let samples = data.samples().max(test.map_or(0, Data::samples));
+    let activations = units * samples;
+    if activations <= MAX_ACTIVATIONS {
+        return None;
+    }
+    let is_used = |name: &&str| key::find(name).is_ok_and(|key| (key.used)(spec));
+    let smaller = match ["task.samples", "task.bits", "task.features"].iter().find(|name| is_used(name)) {
+        Some(name) => format!("a smaller {name}"),
+        None => "a task of fewer samples or outputs".to_string(),
+    };
+    Some(format!(
+        "{units} units, hidden and output, on {samples} samples are {activations} activations, more than \
+         {MAX_ACTIVATIONS}; choose up to {} units or {smaller}",
+        MAX_ACTIVATIONS / samples
+    ))
+}
+
+/// How often a run compares two units on a sample: every pair of a layer, on every sample, at every measured step.
+fn comparisons(shape: &Shape, samples: usize, steps: u32) -> f64 {
+    let pairs: f64 = shape.hidden.iter().map(|&units| units as f64 * (units as f64 - 1.0) / 2.0).sum();
+    // About 8 measured steps a doubling.
+    pairs * samples as f64 * (2.0 + 8.0 * f64::from(steps.max(1)).log2())
+}
+
 /// What tells one program from another; the first is the index of the task.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct ProgramKey {
@@ -219,6 +260,8 @@ struct Programs {
     by_key: HashMap<ProgramKey, usize>,
     /// Of each program, whether some targets are negative.
     negative: Vec<bool>,
+    /// Of each program, the [comparisons] of a run.
+    comparisons: Vec<f64>,
     tasks: Vec<(Arc<Data>, Option<Arc<Data>>)>,
     task_by_key: HashMap<String, usize>,
     /// Numbers of all tasks.
@@ -316,6 +359,9 @@ impl Programs {
             let message = format!("the network has {parameters} parameters, more than {MAX_PARAMETERS}");
             return Err(("net.hidden", message));
         }
+        if let Some(message) = too_many_activations(spec, &shape, data, test.as_deref()) {
+            return Err(("net.hidden", message));
+        }
         if spec.loss == Loss::CrossEntropy
             && let Some(row) =
                 [Some(data), test.as_ref()].into_iter().flatten().find_map(|data| improbable(data))
@@ -329,6 +375,7 @@ impl Programs {
             return Err(("train.loss", message));
         }
         self.negative.push(data.y.iter().any(|&y| y < 0.0));
+        self.comparisons.push(comparisons(&shape, data.samples(), spec.steps));
         self.all.push(Program {
             shape,
             data: Arc::clone(data),

@@ -89,6 +89,15 @@ pub enum Warning {
         /// Cells of the plan.
         of: usize,
     },
+    /// Layers are so wide that comparing their units takes long.
+    Wide {
+        /// Cells concerned.
+        cells: usize,
+        /// Cells of the plan.
+        of: usize,
+        /// Pairs of units compared on a sample, over all measured steps of a run, in the widest.
+        comparisons: u64,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -104,6 +113,13 @@ impl fmt::Display for Warning {
                 f,
                 "net.output: in {cells} of {of} cells the output units are never negative but some targets are, \
                  which puts those out of reach"
+            ),
+            Warning::Wide { cells, of, comparisons } => write!(
+                f,
+                "net.hidden: in {cells} of {of} cells looking for units that are alike takes long, up to {:.0e} comparisons of \
+                 two units on a sample in a run: it looks at every pair of a layer on every sample at every measured step; \
+                 fewer units, samples or train.steps take less",
+                *comparisons as f64
             ),
         }
     }

@@ -26,6 +26,7 @@ use rayon::prelude::*;
 
 use super::{
     Batch, Description, Engine, EngineError, Parameters, Placement, Program, Run, Start, Trained, Watch,
+    at_once,
 };
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use lanes::Double;
@@ -174,6 +175,15 @@ fn operations_per_step(program: &Program) -> f64 {
         + (parameters * (5 * program.optimizer.slots() + if noise.gradient { 2 * WORD } else { 0 })) as f64
 }
 
+/// What the arrays of a block take that grow with the program: parameters, twice, their gradients and what the optimizer keeps,
+/// the activations of hidden units on all samples, and the order of samples.
+fn bytes_of_block(program: &Program, lanes: usize) -> u64 {
+    let (parameters, hidden) = (program.shape.parameters(), program.shape.hidden.iter().sum::<usize>());
+    let numbers = parameters * (3 + program.optimizer.slots())
+        + program.data.samples() * (hidden + 2 * usize::from(program.has_passes_of_its_own()));
+    (numbers * lanes * size_of::<f32>()) as u64
+}
+
 impl Engine for CpuEngine {
     fn description(&self) -> Description {
         Description {
@@ -212,8 +222,7 @@ impl Engine for CpuEngine {
         let common = Common::new(program, watch.interrupted);
         let threads = self.pool.current_num_threads();
         let block = self.instructions.block(program, batch.runs.len(), threads);
-        let train_block = |(b, runs): (usize, &[Run])| {
-            let first = b * block.lanes;
+        let train_block = |first: usize, runs: &[Run]| {
             let initial: Vec<f32> = match batch.start {
                 Start::Drawn => {
                     let mut initial = Vec::with_capacity(runs.len() * count);
@@ -226,11 +235,18 @@ impl Engine for CpuEngine {
             (watch.finished)(runs.len());
             Ok((initial, done))
         };
-        let blocks: Result<Vec<(Vec<f32>, Done)>, EngineError> =
-            self.pool.install(|| batch.runs.par_chunks(block.lanes).enumerate().map(train_block).collect());
+        // Where all threads would take too much memory, so many blocks after so many.
+        let at_once = at_once(bytes_of_block(program, block.lanes), threads);
+        let together = if at_once < threads { at_once * block.lanes } else { batch.runs.len().max(1) };
+        let mut blocks: Vec<(Vec<f32>, Done)> = Vec::with_capacity(batch.runs.len().div_ceil(block.lanes));
+        for (part, runs) in batch.runs.chunks(together).enumerate() {
+            let of_part = runs.par_chunks(block.lanes).enumerate();
+            let train_block = of_part.map(|(b, runs)| train_block(part * together + b * block.lanes, runs));
+            blocks.extend(self.pool.install(|| train_block.collect::<Result<Vec<_>, EngineError>>())?);
+        }
         let mut trained = Trained { runs: Vec::with_capacity(batch.runs.len()), parameters: None };
         let mut kept = Parameters { initial: Vec::new(), last: Vec::new() };
-        for (initial, done) in blocks? {
+        for (initial, done) in blocks {
             trained.runs.extend(done.results);
             if batch.keep_parameters {
                 kept.initial.extend(initial);

@@ -113,15 +113,38 @@ impl ReferenceEngine {
             (watch.finished)(1);
             Ok(finished)
         };
-        let finished: Vec<Finished> = self
-            .pool
-            .install(|| runs.par_iter().enumerate().map(train_one).collect::<Result<_, EngineError>>())?;
+        // Where all threads would take too much memory, so many runs after so many.
+        let threads = self.pool.current_num_threads();
+        let at_once = at_once(bytes_per_run(program), threads);
+        let together = if at_once < threads { at_once } else { runs.len().max(1) };
+        let mut finished: Vec<Finished> = Vec::with_capacity(runs.len());
+        for (part, runs) in runs.chunks(together).enumerate() {
+            let first = part * together;
+            let train_one = runs.par_iter().enumerate().map(|(index, run)| train_one((first + index, run)));
+            finished.extend(self.pool.install(|| train_one.collect::<Result<Vec<_>, EngineError>>())?);
+        }
         let parameters = keep_parameters.then(|| Parameters {
             initial: finished.iter().flat_map(|run| &run.initial).copied().collect(),
             last: finished.iter().flat_map(|run| &run.last).copied().collect(),
         });
         Ok(Trained { runs: finished.into_iter().map(|run| run.result).collect(), parameters })
     }
+}
+
+/// Memory of a run: parameters, gradients and what the optimizer keeps; a network's pass over the task, and over a batch of its
+/// own where updates have one.
+fn bytes_per_run(program: &Program) -> u64 {
+    let shape = &program.shape;
+    let samples = program.data.samples();
+    let batch = if program.has_passes_of_its_own() {
+        program.batch.map_or(samples, |batch| batch as usize)
+    } else {
+        0
+    };
+    let units = shape.hidden.iter().sum::<usize>() + shape.outputs;
+    let numbers = (2 + program.optimizer.slots()) * shape.parameters()
+        + (samples + batch) * (3 * units + shape.inputs + shape.outputs);
+    (numbers * size_of::<f64>()) as u64
 }
 
 impl Engine for ReferenceEngine {
@@ -148,12 +171,10 @@ impl Engine for ReferenceEngine {
         let run = per_sample * program.data.samples() as f64 * f64::from(program.steps.max(1));
         let threads = self.pool.current_num_threads();
         let runs = (SECONDS * threads as f64 / run).clamp(threads as f64, 100_000.0) as usize;
-        let numbers = (2 + program.optimizer.slots()) * shape.parameters()
-            + 3 * program.data.samples() * (units + shape.inputs);
         Ok(Placement {
             kernel: "scalar f64".into(),
             reason: "the reference has no other".into(),
-            bytes_per_run: (numbers * size_of::<f64>()) as u64,
+            bytes_per_run: bytes_per_run(program),
             runs_per_batch: runs,
         })
     }
