@@ -27,7 +27,7 @@ macro_rules! engine_tests {
         mod $engine {
             use super::*;
             engine_tests!(@rungs $make; rng "rng", init "init", zero "zero", forward "forward",
-                gradient "gradient", optimizers "optimizers", steps "steps", noise "noise", tasks "tasks", copies "copies",
+                units "units", gradient "gradient", optimizers "optimizers", steps "steps", noise "noise", tasks "tasks", copies "copies",
                 invariance "invariance", steps_counted "steps-counted", labels "labels", fractions "fractions");
         }
     };

@@ -58,9 +58,9 @@ fn program(case: &Case, steps: u32) -> Program {
     Program { loss, optimizer, steps, ..Program::new(shape, Arc::new(data)) }
 }
 
-/// Bound: `ulps` ulp of max(1, |parameter|) in f32, in which parameters come back, for every ten steps. The twin's rate is a
-/// thousandth larger.
-fn compare(engine: &mut dyn Engine, ulps: f64, perturbed: bool) -> Vec<Comparison> {
+/// Bound: `ulps(step)` ulp of max(1, |parameter|) in f32, in which parameters come back. The twin's rate is a thousandth
+/// larger.
+fn compare(engine: &mut dyn Engine, ulps: fn(u32) -> f64, perturbed: bool) -> Vec<Comparison> {
     let text = include_str!("optimizers/trajectories.json");
     let document: Document = serde_json::from_str(text).expect("the file of trajectories.py");
     let mut found = Vec::new();
@@ -75,9 +75,7 @@ fn compare(engine: &mut dyn Engine, ulps: f64, perturbed: bool) -> Vec<Compariso
             let got: Vec<f64> =
                 trained.parameters.expect("kept parameters").last.iter().map(|&p| p.into()).collect();
             let names = program.shape.parameter_names();
-            let bound = |p: usize| {
-                ulps * f64::from(step.div_ceil(10)) * f64::from(f32::EPSILON) * parameters[p].abs().max(1.0)
-            };
+            let bound = |p: usize| ulps(*step) * f64::from(f32::EPSILON) * parameters[p].abs().max(1.0);
             let place =
                 |p: usize| format!("{} after {step} steps of {}, {}", names[p], case.optimizer, case.loss);
             comparison.numbers(&got, parameters, bound, place);
@@ -91,7 +89,7 @@ fn compare(engine: &mut dyn Engine, ulps: f64, perturbed: bool) -> Vec<Compariso
     found
 }
 
-fn agrees(mut engine: impl Engine, ulps: f64) {
+fn agrees(mut engine: impl Engine, ulps: fn(u32) -> f64) {
     for found in compare(&mut engine, ulps, false) {
         println!("{found:?}");
         assert!(found.passed(), "{found:?}");
@@ -103,12 +101,13 @@ fn agrees(mut engine: impl Engine, ulps: f64) {
 
 #[test]
 fn reference() {
-    agrees(ReferenceEngine::new(Some(1)).expect("threads"), 0.51);
+    // The rounding of what comes back, however many the steps.
+    agrees(ReferenceEngine::new(Some(1)).expect("threads"), |_| 0.51);
 }
 
 #[test]
 fn cpu() {
-    agrees(CpuEngine::new(Some(1)).expect("threads"), 8.0);
+    agrees(CpuEngine::new(Some(1)).expect("threads"), |step| 8.0 * f64::from(step.div_ceil(10)));
 }
 
 #[cfg(feature = "gpu")]
@@ -116,7 +115,7 @@ fn cpu() {
 fn gpu() {
     match adapter::gpu() {
         // Exponentials and divisions of a shading language may be off by some ulp each.
-        Some(engine) => agrees(engine, 16.0),
+        Some(engine) => agrees(engine, |step| 16.0 * f64::from(step.div_ceil(10))),
         None => eprintln!("SKIPPED: no such device here"),
     }
 }

@@ -20,6 +20,9 @@ pub struct Bounds {
     pub error: f64,
     /// Of each parameter's gradient, in layout order.
     pub gradient: Vec<f64>,
+    /// Of the distance of any two units of a hidden layer, which is at most 2: |h_i − h_j| is off by two errors of h,
+    /// max(1, max |h|) by one, and the quotient by 2.5 ulp.
+    pub distance: f64,
 }
 
 /// Error that an engine may make in φ(z) itself, z being exact. Relative, so that tanh z is right to a few ulp at
@@ -100,6 +103,8 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
     let terms = data.y.len();
     let mut gradient = vec![Sum::default(); parameters.len()];
     let (mut loss_sum, mut loss_absolute, mut error) = (0.0, 0.0, 0.0f64);
+    // Of each layer: the largest |h|, and the largest error of an h.
+    let mut largest = vec![(1.0f64, 0.0f64); layers.len()];
     for s in 0..data.samples() {
         let x: Vec<Uncertain> =
             data.x[s * data.inputs..(s + 1) * data.inputs].iter().map(|&x| exact(f64::from(x))).collect();
@@ -130,7 +135,11 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
                 value: phi.value(z.value),
                 error: moved(phi, |z| phi.value(z), z.value, z.error) + value_error(phi, z.value, u),
             });
-            h.push(outputs.collect());
+            let outputs: Vec<Uncertain> = outputs.collect();
+            largest[l] = outputs
+                .iter()
+                .fold(largest[l], |(h, error), output| (h.max(output.value.abs()), error.max(output.error)));
+            h.push(outputs);
             z.push(sums);
         }
         let slope = |l: usize, i: usize| {
@@ -203,10 +212,13 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
         }
     }
     let norm = loss.norm(data.samples(), data.outputs);
+    let hidden = &largest[..layers.len() - 1];
+    let distance = hidden.iter().map(|(h, error)| 4.0 * error / (h - error).max(1.0)).fold(0.0, f64::max);
     Bounds {
         loss: norm * (loss_sum + (terms as f64 + 3.0) * u * loss_absolute) + FLUSHED,
         error: error + FLUSHED,
         gradient: gradient.into_iter().map(|sum| sum.finish(u).error).collect(),
+        distance: distance + 16.0 * u,
     }
 }
 

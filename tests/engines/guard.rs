@@ -2,7 +2,7 @@
 
 use symbreak::engine::gpu::Options;
 use symbreak::engine::{EngineError, Program, Run};
-use symbreak::verify::nets;
+use symbreak::verify::{self, climb, nets, rungs};
 
 use super::subject::{stochastic, try_train, wide_xor, xor};
 use crate::adapter;
@@ -47,6 +47,22 @@ fn the_unedited_kernels_pass() {
     for program in programs() {
         let runs = nets::seeds(2, Run { traced: true, ..nets::run(0) });
         assert!(try_train(&mut engine, &program, &runs).is_ok(), "{}", program.shape);
+    }
+}
+
+/// Dispatches of seven steps are those of `mutants`, of the engine's own choice those of the ladder.
+#[test]
+fn steps_are_counted_in_dispatches_of_any_length() {
+    let check = rungs::find("steps-counted").expect("a rung of this name");
+    for steps in [64, 4096] {
+        let options = Options { steps_per_dispatch: Some(steps), ..Options::default() };
+        let Some(mut engine) = adapter::gpu_with(options) else {
+            eprintln!("SKIPPED: no such device here");
+            return;
+        };
+        let found = climb(&mut engine, "steps-counted", check, verify::Options::default());
+        println!("{found:?}");
+        assert!(found.passed && found.control_failed, "dispatches of {steps}: {found:?}");
     }
 }
 

@@ -29,7 +29,10 @@ fn default_limits_change_no_result() {
     }
     let program = looped(20);
     let runs = nets::seeds(100, nets::run(0));
-    assert_eq!(train(&mut default, &program, &runs), train(&mut offered, &program, &runs));
+    let want = train(&mut offered, &program, &runs);
+    assert_eq!(train(&mut default, &program, &runs), want);
+    let twin: Vec<Run> = runs.iter().map(|run| Run { master: 1, ..*run }).collect();
+    assert_ne!(train(&mut default, &program, &twin), want, "the perturbed twin passed");
     // No buffer of a batch is larger than the 128 MiB that WebGPU promises.
     for program in [large(5), looped(5), nets::boolean(Boolean::Xor, &[], Activation::Tanh, 5)] {
         let batch = default.placement(&program).unwrap().runs_per_batch as u64;

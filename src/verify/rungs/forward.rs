@@ -1,4 +1,4 @@
-//! Loss and largest error of untrained nets.
+//! Loss, largest error and distances of hidden units of untrained nets.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ const PERTURBATION: f64 = 1e-4;
 
 /// Bound: the running error analysis of [`bounds`] in the engine's arithmetic, over all kinds of nets; and for single
 /// units of every activation [`value_error`] over a grid of z from ±1e-6 to ±100, where the target is 0, so that the
-/// error is |φ(z)| to its last bit. Control: the expected values 1e-4 too large.
+/// error is |φ(z)| to its last bit. The gap is compared in nets of one hidden layer, as rounding may decide which of two
+/// layers is the tighter; the rung `units` has the others. Control: the expected values 1e-4 too large.
 pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineError> {
     let mut comparison = Comparison::default();
     let twist = if perturbed { 1.0 + PERTURBATION } else { 1.0 };
@@ -38,6 +39,14 @@ pub fn check(pair: &mut Pair<'_>, perturbed: bool) -> Result<Comparison, EngineE
             let place = |what| name(&program, what, format!("magnitude {}", MAGNITUDES[r / 2]));
             comparison.number(got.loss, want.loss * twist, bounds.loss, || place("loss"));
             comparison.number(got.error, want.error * twist, bounds.error, || place("error"));
+            let [got, want] = [got, want].map(|at| at.units.map(|units| (units.spread, units.gap)));
+            comparison.holds(got.is_some() == want.is_some(), || place("any units"));
+            if let (Some(got), Some(want)) = (got, want) {
+                comparison.number(got.0, want.0 * twist, bounds.distance, || place("spread"));
+                if program.shape.hidden.len() == 1 {
+                    comparison.number(got.1, want.1 * twist, bounds.distance, || place("gap"));
+                }
+            }
         }
     }
     for &activation in Activation::ALL {

@@ -12,6 +12,7 @@ mod rng;
 mod steps_counted;
 mod tasks;
 mod trajectory;
+mod units;
 mod zero;
 
 use super::Check;
@@ -23,6 +24,7 @@ pub const RUNGS: &[(&str, Check)] = &[
     ("init", init::check),
     ("zero", zero::check),
     ("forward", forward::check),
+    ("units", units::check),
     ("gradient", gradient::check),
     ("optimizers", trajectory::optimizers),
     ("steps", trajectory::steps),
