@@ -8,7 +8,7 @@ use super::{Failure, print, print_json};
 use crate::engine::{Description, Engine, measured_steps};
 use crate::output::Options;
 use crate::spec::{Plan, Shard};
-use crate::sweep::estimate::{Estimate, estimate};
+use crate::sweep::estimate::{Estimate, PATIENCE, estimate};
 use crate::sweep::{limits, placements, windows};
 
 /// The document of `run --dry-run --json`.
@@ -29,6 +29,8 @@ struct Report<'a> {
     batches: u64,
     programs: Vec<Program>,
     seconds: f64,
+    /// Whether it is more: a trial was given up.
+    at_least: bool,
     spec: &'a serde_json::Value,
 }
 
@@ -72,6 +74,7 @@ pub fn run(
         windows: windows(plan, numbers, &limits),
         batches: programs.iter().map(|program| program.batches).sum(),
         seconds: programs.iter().map(|program| program.estimate.seconds).sum(),
+        at_least: programs.iter().any(|program| program.estimate.at_least),
         programs,
         spec: &plan.resolved,
     };
@@ -106,14 +109,19 @@ fn text(report: &Report<'_>) -> String {
             bytes(of.bytes_per_batch),
             of.runs_per_batch
         );
-        let _ = writeln!(
-            text,
-            "  speed {:.1e} net-steps/s tried out: {}",
-            of.net_steps_per_second,
-            duration(of.seconds)
-        );
+        let (speed, seconds) = (of.net_steps_per_second, duration(of.seconds));
+        let _ = if of.at_least {
+            let patience = PATIENCE.as_secs();
+            writeln!(
+                text,
+                "  speed under {speed:.1e} net-steps/s, for a trial took over {patience} s: more than {seconds}"
+            )
+        } else {
+            writeln!(text, "  speed {speed:.1e} net-steps/s tried out: {seconds}")
+        };
     }
-    let _ = writeln!(text, "\n{} in all; nothing was written", duration(report.seconds));
+    let more = if report.at_least { "more than " } else { "" };
+    let _ = writeln!(text, "\n{more}{} in all; nothing was written", duration(report.seconds));
     text
 }
 

@@ -143,19 +143,25 @@ impl Scorer {
 
     /// The scores of a run that ended with `parameters`, in layout order.
     pub fn score(&mut self, parameters: &[f32]) -> Score {
+        // Only a no of `go_on` ends it early.
+        self.score_while(parameters, || true).expect("whole passes")
+    }
+
+    /// The same, or `None` as soon as `go_on` says no: the passes of a large network take long.
+    pub fn score_while(&mut self, parameters: &[f32], go_on: impl Fn() -> bool) -> Option<Score> {
         self.parameters.clear();
         self.parameters.extend(parameters.iter().map(|&p| f64::from(p)));
         let mut score = Score::default();
         if let Some((network, classes)) = &mut self.task {
-            network.forward(&self.parameters);
+            network.forward_while(&self.parameters, &go_on)?;
             score.accuracy = Some(classes.share(network.outputs()));
         }
         if let Some((network, classes)) = &mut self.test {
-            let loss = network.forward(&self.parameters).loss;
+            let loss = network.forward_while(&self.parameters, &go_on)?.loss;
             score.loss_test = loss.is_finite().then_some(loss);
             score.accuracy_test = classes.as_ref().map(|classes| classes.share(network.outputs()));
         }
-        score
+        Some(score)
     }
 }
 

@@ -31,12 +31,26 @@ pub struct LayerSpread {
 impl LayerSpread {
     /// Of activations of shape `[units][samples]`, two units or more.
     pub fn of(activations: &[f64], units: usize, tolerance: f64) -> LayerSpread {
+        // Only a no of `go_on` ends it early.
+        LayerSpread::of_while(activations, units, tolerance, || true).expect("all pairs")
+    }
+
+    /// The same, or `None` as soon as `go_on` says no: pairs of a wide layer are many.
+    pub fn of_while(
+        activations: &[f64],
+        units: usize,
+        tolerance: f64,
+        go_on: impl Fn() -> bool,
+    ) -> Option<LayerSpread> {
         let samples = activations.len() / units;
         let unit = |i: usize| &activations[i * samples..(i + 1) * samples];
         let largest = activations.iter().fold(1.0, |m: f64, h| m.max(h.abs()));
         let (mut spread, mut gap) = (0.0f64, f64::INFINITY);
         let mut group: Vec<usize> = (0..units).collect();
         for i in 0..units {
+            if !go_on() {
+                return None;
+            }
             for j in 0..i {
                 let far = unit(i).iter().zip(unit(j)).fold(0.0f64, |d, (a, b)| d.max((a - b).abs()));
                 let distance = far / largest;
@@ -50,7 +64,7 @@ impl LayerSpread {
         }
         group.sort_unstable();
         group.dedup();
-        LayerSpread { spread, gap, distinct: group.len() as u32 }
+        Some(LayerSpread { spread, gap, distinct: group.len() as u32 })
     }
 }
 

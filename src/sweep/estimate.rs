@@ -1,7 +1,9 @@
 //! How long a sweep would take, from training a little of it.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -19,6 +21,9 @@ const TRIAL: Duration = Duration::from_millis(300);
 const FEW: u32 = 64;
 
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// A trial that takes longer is given up.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// More programs are not tried out: that would take as long as many a sweep.
 const MOST_PROGRAMS: usize = 1000;
@@ -50,6 +55,9 @@ pub struct Estimate {
     pub net_steps_per_second: f64,
     /// Seconds for all its runs, if none of them rests early.
     pub seconds: f64,
+    /// Whether a trial was given up after [`PATIENCE`], so that it is no more net-steps a second than that, and at least so
+    /// many seconds.
+    pub at_least: bool,
 }
 
 /// Trains a little of each program that the runs with these numbers have, and tells what all of them would take.
@@ -91,7 +99,7 @@ pub fn estimate(
             .flat_map(|(cell, seeds)| seeds.map(move |seed| cell.run(seed)))
             .take(runs_per_batch as usize)
             .collect();
-        let rate = rate(engine, program, &sample)?;
+        let (rate, at_least) = rate(engine, program, &sample)?;
         estimates.push(Estimate {
             shape: program.shape.to_string(),
             activation: program.shape.activation.to_string(),
@@ -105,36 +113,67 @@ pub fn estimate(
             runs,
             net_steps_per_second: rate,
             seconds: runs as f64 * f64::from(program.steps) / rate,
+            at_least,
         });
     }
     Ok(estimates)
 }
 
 /// Net-steps per second of a batch of `runs`, were it trained to its last step. Measured steps are dense at first and rare
-/// later, so that what they cost is told apart from what steps cost.
-fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run]) -> Result<f64, EngineError> {
-    let interrupted = AtomicBool::new(false);
-    let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
+/// later, so that what they cost is told apart from what steps cost. Also whether a trial was given up, so that it is less.
+fn rate(engine: &mut dyn Engine, program: &Program, runs: &[Run]) -> Result<(f64, bool), EngineError> {
     let mut seconds = |steps: u32| {
         let program = Program { steps, stop_when_solved: false, ..program.clone() };
         let start = Start::Drawn;
-        let batch = Batch { program: &program, runs, start, keep_parameters: false };
-        let started = Instant::now();
-        engine.train(&batch, &watch).map(|_| started.elapsed())
+        within(PATIENCE, engine, &Batch { program: &program, runs, start, keep_parameters: false })
     };
     // The first call may compile; its time says nothing. The second tells what a batch costs without steps.
-    seconds(1)?;
-    let fixed = seconds(1)?;
+    let tried = match seconds(1)? {
+        Some(_) => seconds(1)?,
+        None => None,
+    };
+    let Some(fixed) = tried else { return Ok((runs.len() as f64 / PATIENCE.as_secs_f64(), true)) };
     let first = (1, fixed.as_secs_f64());
     let mut later = Vec::new();
-    let (mut steps, mut elapsed) = (1, fixed);
+    let (mut steps, mut elapsed, mut given_up) = (1, fixed, false);
     while steps < program.steps && (elapsed < TRIAL / 3 || steps < FEW && elapsed < LONGEST) {
         steps = steps.saturating_mul(4).min(program.steps);
-        elapsed = seconds(steps)?;
+        let took = seconds(steps)?;
+        given_up = took.is_none();
+        elapsed = took.unwrap_or(PATIENCE);
         later.push((steps, elapsed.as_secs_f64()));
     }
     let whole = predict(first, &later, program.steps);
-    Ok(runs.len() as f64 * f64::from(program.steps) / whole.max(1e-9))
+    Ok((runs.len() as f64 * f64::from(program.steps) / whole.max(1e-9), given_up))
+}
+
+/// How long the engine takes for a batch; `None` if it was interrupted because that was too long.
+fn within(
+    patience: Duration,
+    engine: &mut dyn Engine,
+    batch: &Batch<'_>,
+) -> Result<Option<Duration>, EngineError> {
+    let interrupted = AtomicBool::new(false);
+    let watch = Watch { interrupted: &interrupted, finished: &|_| {} };
+    let trained = thread::scope(|scope| {
+        let (done, waiting) = channel::<()>();
+        let interrupted = &interrupted;
+        scope.spawn(move || {
+            if waiting.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                interrupted.store(true, Ordering::Relaxed);
+            }
+        });
+        let started = Instant::now();
+        let trained = engine.train(batch, &watch).map(|_| started.elapsed());
+        // Its end is what is waited for.
+        drop(done);
+        trained
+    });
+    match trained {
+        Ok(elapsed) => Ok(Some(elapsed)),
+        Err(EngineError::Interrupted) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Seconds for `steps` steps, from those that trials took, a `first` and longer ones: what a batch costs in any case, plus a

@@ -335,7 +335,7 @@ impl Sweep<'_> {
                 self.train_batch(engine, program, runs, watch)?
             };
             scores.push(match &trained.parameters {
-                Some(kept) => score(program, &trained.runs, &kept.last),
+                Some(kept) => score(program, &trained.runs, &kept.last, watch.interrupted)?,
                 None => vec![Score::default(); trained.runs.len()],
             });
             results.push(trained.runs);
@@ -423,22 +423,32 @@ impl Sweep<'_> {
 }
 
 /// The scores of runs with these final parameters, on all cores. A diverged run has none.
-pub(crate) fn score(program: &Program, results: &[RunResult], last: &[f32]) -> Vec<Score> {
+///
+/// # Errors
+/// [`EngineError::Interrupted`]
+pub(crate) fn score(
+    program: &Program,
+    results: &[RunResult],
+    last: &[f32],
+    interrupted: &AtomicBool,
+) -> Result<Vec<Score>, EngineError> {
     /// Runs that share the room of a scorer.
     const RUNS: usize = 1 << 10;
-    let Some(scorer) = Scorer::new(program) else { return vec![Score::default(); results.len()] };
+    let Some(scorer) = Scorer::new(program) else { return Ok(vec![Score::default(); results.len()]) };
     let width = program.shape.parameters();
-    let score_some = |(results, last): (&[RunResult], &[f32])| -> Vec<Score> {
+    let go_on = || !interrupted.load(Ordering::Relaxed);
+    let score_some = |(results, last): (&[RunResult], &[f32])| -> Option<Vec<Score>> {
         let mut scorer = scorer.clone();
         let runs = results.iter().zip(last.chunks(width));
         runs.map(|(result, last)| match result.diverge_step {
-            None => scorer.score(last),
-            Some(_) => Score::default(),
+            None => scorer.score_while(last, go_on),
+            Some(_) => Some(Score::default()),
         })
         .collect()
     };
     let parts = results.par_chunks(RUNS).zip(last.par_chunks(RUNS * width));
-    parts.flat_map_iter(score_some).collect()
+    let scores: Option<Vec<Vec<Score>>> = parts.map(score_some).collect();
+    scores.map(|parts| parts.concat()).ok_or(EngineError::Interrupted)
 }
 
 fn impossible(what: &str) -> EngineError {

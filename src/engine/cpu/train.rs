@@ -62,6 +62,12 @@ impl<'a> Common<'a> {
             layers,
         }
     }
+
+    /// An error once the user has had enough. Asked between tiles, too: a step of a large network takes long.
+    #[inline(always)]
+    fn go_on(&self) -> Result<(), EngineError> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
 }
 
 /// What became of a vector of networks.
@@ -160,26 +166,26 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
     let tolerance = networks.settings.symmetry_tolerance;
     let mut t = 0;
     loop {
-        if t % common.interrupt_steps == 0 && common.interrupted.load(Ordering::Relaxed) {
-            return Err(EngineError::Interrupted);
+        if t % common.interrupt_steps == 0 {
+            common.go_on()?;
         }
         let look = common.measured.get(classes.len()) == Some(&t);
         if look && (t == 0 || traced) {
-            measured.push(networks.measure(&mut kept, runs.len()));
+            measured.push(networks.measure(&mut kept, runs.len())?);
         }
         match &mut minibatches {
-            None => networks.step(t, look.then_some(&mut kept)),
+            None => networks.step(t, look.then_some(&mut kept))?,
             Some(minibatches) => {
                 if look || program.looks_at(t) {
-                    networks.look(t, look.then_some(&mut kept));
+                    networks.look(t, look.then_some(&mut kept))?;
                 }
                 if networks.active != 0 {
-                    networks.step_along(t, minibatches);
+                    networks.step_along(t, minibatches)?;
                 }
             }
         }
         if look {
-            classes.push(kept.classes(tolerance));
+            classes.push(kept.classes(tolerance, common.interrupted)?);
         }
         if networks.active == 0 {
             break;
@@ -192,9 +198,11 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
             t = networks.train_classic(t, measured_next.min(interruptible));
         }
     }
-    let last = networks.measure(&mut kept, runs.len());
+    let last = networks.measure(&mut kept, runs.len())?;
     // Where all runs rest before the end, their state at the measured steps to come is the present one.
-    classes.resize(common.measured.len(), kept.classes(tolerance));
+    if classes.len() < common.measured.len() {
+        classes.resize(common.measured.len(), kept.classes(tolerance, common.interrupted)?);
+    }
     if traced {
         measured.resize(common.measured.len(), last.clone());
     }
@@ -263,7 +271,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
     /// Looks at the networks at step `t`, notes what has come about, and applies one update to those that go on.
     /// Leaves the activations of hidden units in `kept`, if there is any.
     #[inline(always)]
-    fn step(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) {
+    fn step(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) -> Result<(), EngineError> {
         let tiles = &self.common.tiles;
         for tile in 0..tiles.count() {
             let (samples, first) = (tiles.tile(tile), tile == 0);
@@ -274,6 +282,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
             if tile + 1 < tiles.count() {
                 self.backward();
                 self.add_gradients(samples, first);
+                self.common.go_on()?;
             } else {
                 self.check(t);
                 if self.active != 0 {
@@ -282,14 +291,18 @@ impl<'a, V: Lanes> Networks<'a, V> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Looks at the networks at step `t` where their update is not found by the way: notes what has come about, where it is
     /// time for that, and leaves the activations of hidden units in `kept`, if there is any.
     #[inline(always)]
-    fn look(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) {
+    fn look(&mut self, t: u32, mut kept: Option<&mut Activations<V>>) -> Result<(), EngineError> {
         let Common { program, tiles, .. } = self.common;
         for tile in 0..tiles.count() {
+            if tile > 0 {
+                self.common.go_on()?;
+            }
             self.forward(tiles.tile(tile), tile == 0);
             if let Some(kept) = &mut kept {
                 kept.keep(tile, &self.activations);
@@ -298,19 +311,24 @@ impl<'a, V: Lanes> Networks<'a, V> {
         if program.looks_at(t) {
             self.check(t);
         }
+        Ok(())
     }
 
     /// Update `t` of the active lanes, from passes over a batch of its own.
     #[inline(always)]
-    fn step_along(&mut self, t: u32, minibatches: &mut Minibatches<'_, V>) {
+    fn step_along(&mut self, t: u32, minibatches: &mut Minibatches<'_, V>) -> Result<(), EngineError> {
         minibatches.go_to(t);
         for tile in 0..minibatches.tiles() {
+            if tile > 0 {
+                self.common.go_on()?;
+            }
             let (samples, first) = (minibatches.tile(tile), tile == 0);
             self.forward(samples, first);
             self.backward();
             self.add_gradients(samples, first);
         }
         self.update_from_sums(t);
+        Ok(())
     }
 
     /// Takes the classic net from step `from` to step `until`, or to the first that must be looked at; returns which.
@@ -525,9 +543,12 @@ impl<'a, V: Lanes> Networks<'a, V> {
 
     /// All measures of the present networks. Leaves the activations of hidden units in `kept`.
     #[inline(always)]
-    fn measure(&mut self, kept: &mut Activations<V>, runs: usize) -> Vec<Measured> {
+    fn measure(&mut self, kept: &mut Activations<V>, runs: usize) -> Result<Vec<Measured>, EngineError> {
         let tiles = &self.common.tiles;
         for tile in 0..tiles.count() {
+            if tile > 0 {
+                self.common.go_on()?;
+            }
             let (samples, first) = (tiles.tile(tile), tile == 0);
             self.forward(samples, first);
             kept.keep(tile, &self.activations);
@@ -542,7 +563,8 @@ impl<'a, V: Lanes> Networks<'a, V> {
         for &g in &self.gradients {
             squares = g.mul_add(g, squares);
         }
-        kept.measure(self.settings.symmetry_tolerance, self.loss(), self.error, squares.sqrt(), runs)
+        let (loss, error, norm) = (self.loss(), self.error, squares.sqrt());
+        kept.measure(self.settings.symmetry_tolerance, loss, error, norm, runs, self.common.interrupted)
     }
 }
 

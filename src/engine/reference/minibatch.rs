@@ -41,8 +41,9 @@ impl<'a> Minibatches<'a> {
         }
     }
 
-    /// The gradient by which update `step` goes on from `parameters`, in layout order, without noise of its own.
-    pub fn gradient(&mut self, step: u32, parameters: &[f64]) -> &[f64] {
+    /// The gradient by which update `step` goes on from `parameters`, in layout order, without noise of its own; `None` as soon
+    /// as `go_on` says no.
+    pub fn gradient(&mut self, step: u32, parameters: &[f64], go_on: impl Fn() -> bool) -> Option<&[f64]> {
         let Minibatches { program, run, .. } = *self;
         let data = &program.data;
         let samples = data.samples();
@@ -58,6 +59,9 @@ impl<'a> Minibatches<'a> {
         let network = &mut self.networks[usize::from(chosen.len() < size)];
         let units: usize = program.shape.hidden.iter().sum();
         for (at, &sample) in chosen.iter().enumerate() {
+            if !go_on() {
+                return None;
+            }
             let s = sample as usize;
             for i in 0..data.inputs {
                 let mut x = f64::from(data.x[s * data.inputs + i]);
@@ -82,8 +86,8 @@ impl<'a> Minibatches<'a> {
                 }
             }
         }
-        network.forward(parameters);
-        network.backward(parameters);
-        network.gradient()
+        network.forward_while(parameters, &go_on)?;
+        network.backward_while(parameters, &go_on)?;
+        Some(network.gradient())
     }
 }

@@ -9,6 +9,9 @@ use crate::net::loss::log_softmax;
 use crate::net::{Activation, Layer, Loss, Shape};
 use crate::task::Data;
 
+/// Samples of a unit between two looks at whether to go on.
+const ASK: usize = 256;
+
 /// A network with its task and room for one pass over all samples. Activations, weighted sums and deltas have
 /// shape `[unit][sample]`.
 #[derive(Clone, Debug)]
@@ -88,6 +91,12 @@ impl Network {
 
     /// z = b + Σ w·h, h = φ(z), layer by layer; then loss and error.
     pub fn forward(&mut self, parameters: &[f64]) -> Outputs {
+        // Only a no of `go_on` ends it early.
+        self.forward_while(parameters, || true).expect("a whole pass")
+    }
+
+    /// The same, or `None` as soon as `go_on` says no: a pass of a large network takes long.
+    pub fn forward_while(&mut self, parameters: &[f64], go_on: impl Fn() -> bool) -> Option<Outputs> {
         let (last, samples) = (self.layers.len() - 1, self.samples);
         for (l, layer) in self.layers.iter().enumerate() {
             let (below, above) = self.h.split_at_mut(l + 1);
@@ -95,6 +104,9 @@ impl Network {
             for u in 0..layer.outputs {
                 let bias = layer.biases.map_or(0.0, |b| parameters[b + u]);
                 for s in 0..samples {
+                    if s % ASK == 0 && !go_on() {
+                        return None;
+                    }
                     let mut sum = bias;
                     for i in 0..layer.inputs {
                         let weight = layer.weights.map_or(1.0, |w| parameters[w + u * layer.inputs + i]);
@@ -129,7 +141,7 @@ impl Network {
                 error = e;
             }
         }
-        Outputs { loss: sum * self.loss.norm(samples, self.layers[last].outputs), error }
+        Some(Outputs { loss: sum * self.loss.norm(samples, self.layers[last].outputs), error })
     }
 
     /// From the logits of the output to ln p and p.
@@ -151,6 +163,12 @@ impl Network {
 
     /// The gradient of the loss at the parameters of the last forward pass, by back-propagation.
     pub fn backward(&mut self, parameters: &[f64]) {
+        // Only a no of `go_on` ends it early.
+        self.backward_while(parameters, || true).expect("a whole pass");
+    }
+
+    /// The same, or `None` as soon as `go_on` says no.
+    pub fn backward_while(&mut self, parameters: &[f64], go_on: impl Fn() -> bool) -> Option<()> {
         let (last, samples) = (self.layers.len() - 1, self.samples);
         let norm = self.loss.delta_norm(samples, self.layers[last].outputs);
         let output = self.layers[last].activation;
@@ -166,6 +184,9 @@ impl Network {
             let (below, above) = self.delta.split_at_mut(l);
             let (delta, input) = (&above[0], &self.h[l]);
             for u in 0..layer.outputs {
+                if !go_on() {
+                    return None;
+                }
                 let delta = &delta[u * samples..(u + 1) * samples];
                 if let Some(w) = layer.weights {
                     for i in 0..layer.inputs {
@@ -188,6 +209,9 @@ impl Network {
             let activation = self.layers[l - 1].activation;
             for i in 0..layer.inputs {
                 for s in 0..samples {
+                    if s % ASK == 0 && !go_on() {
+                        return None;
+                    }
                     let mut sum = 0.0;
                     for u in 0..layer.outputs {
                         let weight = layer.weights.map_or(1.0, |w| parameters[w + u * layer.inputs + i]);
@@ -203,6 +227,7 @@ impl Network {
                 }
             }
         }
+        Some(())
     }
 
     /// What [`Network::backward`] found, in layout order.

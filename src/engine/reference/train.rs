@@ -9,9 +9,6 @@ use super::stepper::Stepper;
 use super::{Criterion, DIVERGED, EngineError, Finished, Measured, Program, Run, RunResult};
 use crate::measure::symmetry::{LayerSpread, classify};
 
-/// Steps between two looks at `interrupted`.
-const INTERRUPT_STEPS: u32 = 4096;
-
 /// Sees the step and the parameters after every update, step 0 and the last included.
 pub type Observer<'a> = dyn FnMut(u32, &[f64]) + 'a;
 
@@ -34,9 +31,10 @@ pub(super) fn train(
     let (mut symmetry, mut trace) = (Vec::with_capacity(measured.len()), Vec::new());
     let mut first = None;
     let mut step = 0;
+    let go_on = || !interrupted.load(Ordering::Relaxed);
     // Here `step` updates have been applied; the last time round leaves by `break`.
     let last = loop {
-        if step % INTERRUPT_STEPS == 0 && interrupted.load(Ordering::Relaxed) {
+        if !go_on() {
             return Err(EngineError::Interrupted);
         }
         if let Some(observer) = &mut observer {
@@ -44,7 +42,7 @@ pub(super) fn train(
         }
         let is_measured = measured.get(symmetry.len()) == Some(&step);
         if program.looks_at(step) || is_measured {
-            let outputs = network.forward(&parameters);
+            let outputs = network.forward_while(&parameters, go_on).ok_or(EngineError::Interrupted)?;
             if program.looks_at(step) {
                 if beyond(outputs.loss) || parameters.iter().any(|&p| beyond(p)) {
                     diverge_step = Some(step);
@@ -56,10 +54,12 @@ pub(super) fn train(
                 || (program.stop_when_solved && solve_step.is_some())
                 || step == program.steps;
             if rests || is_measured || minibatches.is_none() {
-                network.backward(&parameters);
+                network.backward_while(&parameters, go_on).ok_or(EngineError::Interrupted)?;
             }
             if rests || is_measured {
-                let now = measure(program, &network, &optimizer.missing, outputs, run.symmetry_tolerance);
+                let tolerance = run.symmetry_tolerance;
+                let now = measure(program, &network, &optimizer.missing, outputs, tolerance, go_on)
+                    .ok_or(EngineError::Interrupted)?;
                 first = first.or(Some(now));
                 // At its end a run fills whatever measured steps are left.
                 let count = if rests { measured.len() - symmetry.len() } else { 1 };
@@ -76,7 +76,9 @@ pub(super) fn train(
             before.copy_from_slice(&parameters);
         }
         let gradient = match &mut minibatches {
-            Some(minibatches) => minibatches.gradient(step, &parameters),
+            Some(minibatches) => {
+                minibatches.gradient(step, &parameters, go_on).ok_or(EngineError::Interrupted)?
+            }
             None => network.gradient(),
         };
         optimizer.update(step, gradient, &mut parameters);
@@ -109,25 +111,26 @@ fn holds(criterion: Criterion, outputs: Outputs, limit: f64) -> bool {
     }
 }
 
-/// After a forward and a backward pass.
+/// After a forward and a backward pass; `None` as soon as `go_on` says no.
 fn measure(
     program: &Program,
     network: &Network,
     missing: &[bool],
     outputs: Outputs,
     tolerance: f64,
-) -> Measured {
+    go_on: impl Fn() -> bool,
+) -> Option<Measured> {
     let layers: Vec<LayerSpread> = (program.shape.hidden.iter().enumerate())
         .filter(|&(_, &width)| width >= 2)
-        .map(|(l, &width)| LayerSpread::of(network.hidden(l), width, tolerance))
-        .collect();
+        .map(|(l, &width)| LayerSpread::of_while(network.hidden(l), width, tolerance, &go_on))
+        .collect::<Option<_>>()?;
     let (symmetry, units) = classify(&layers, tolerance);
     let present = network.gradient().iter().zip(missing).filter(|&(_, missing)| !missing);
-    Measured {
+    Some(Measured {
         loss: outputs.loss,
         error: outputs.error,
         gradient_norm: present.map(|(g, _)| g * g).sum::<f64>().sqrt(),
         units,
         symmetry,
-    }
+    })
 }
