@@ -67,7 +67,8 @@ pub struct Overrides {
 
 /// The plan of a preset or of a TOML file.
 ///
-/// `source` is a preset if it names one; a file if it ends in `.toml`, has a path separator or is there.
+/// `source` is a preset if it names one; a file if it ends in `.toml`, has a path separator or is there. A file may be a pipe,
+/// as `<(…)` of a shell is: it is waited for until somebody writes it.
 pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>), SpecError> {
     if let Some(preset) = presets().iter().find(|preset| preset.name == source) {
         return parse(preset.text, preset.name, overrides);
@@ -82,6 +83,12 @@ pub fn load(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>),
         )));
     }
     let shown = escaped(source);
+    // Not even looked into: what is there in its place may be a pipe that nobody writes.
+    if path.file_name().is_some_and(|name| name == "manifest.json") {
+        return Err(SpecError::new(format!(
+            "{shown}: a manifest is no spec; symbreak inspect takes the result directory that it is in"
+        )));
+    }
     let bytes = input::read(path, MOST_BYTES)
         .map_err(|error| SpecError::new(format!("cannot read {shown}: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
