@@ -81,7 +81,8 @@ struct Group {
 pub fn run(args: &FitArgs) -> Result<u8, Failure> {
     let directory = args.directory.as_path();
     let place = directory.display();
-    let manifest = Manifest::read(directory)?.ok_or_else(|| {
+    let manifest = if directory.is_dir() { Manifest::read(directory)? } else { None };
+    let manifest = manifest.ok_or_else(|| {
         Failure::new(
             BAD_ARGUMENTS,
             format!("{place}: no manifest.json; expected the result directory of a sweep"),
@@ -97,6 +98,8 @@ pub fn run(args: &FitArgs) -> Result<u8, Failure> {
     {
         return Err(Failure::new(BAD_ARGUMENTS, format!("--from {from} must be below --to {to}")));
     }
+    let changed = manifest.changed(directory, &recorded::FILES);
+    changed.iter().for_each(|text| note(&format!("warning: {text}")));
     let groups = gather(&plan, at, &recorded::read(directory)?)
         .map_err(|why| Failure::new(BAD_ARGUMENTS, format!("{place}: {why}")))?;
     let range = Range { from: args.from, to: args.to };

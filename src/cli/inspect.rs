@@ -187,6 +187,8 @@ fn plan(args: &InspectArgs) -> Result<(Plan, bool), Failure> {
             ),
         ));
     }
+    let changed = manifest.changed(directory, &recorded::FILES);
+    changed.iter().for_each(|text| note(&format!("warning: {text}")));
     Ok((plan, true))
 }
 

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::claims::ClaimError;
 use crate::engine::EngineError;
-use crate::output::OutputError;
+use crate::output::{Manifest, OutputError};
 use crate::slurm::SlurmError;
 use crate::spec::{SpecError, nearest, suggestion};
 
@@ -239,6 +240,21 @@ fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
     match ended {
         Err((kind, problem)) if kind != io::ErrorKind::BrokenPipe => Err(Failure::new(FAILED, problem)),
         _ => Ok(()),
+    }
+}
+
+/// Warns of `names` in a result directory that are not what the sweep wrote, and of a manifest that does not tell.
+fn warn_of_changes(directory: &Path, names: &[&str]) {
+    match Manifest::read(directory) {
+        Ok(Some(manifest)) => {
+            let changed = manifest.changed(directory, names);
+            changed.iter().for_each(|text| note(&format!("warning: {text}")));
+        }
+        // What is copied out of a result directory may do without.
+        Ok(None) => {}
+        Err(error) => note(&format!(
+            "warning: {error}; what it told is left out, and whether files are those that the sweep wrote is not known"
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, print};
+use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, print, warn_of_changes};
 use crate::output::page;
 use crate::plot::draw::WIDTH;
 use crate::plot::png::{WIDEST, png};
@@ -119,6 +119,7 @@ pub fn run(args: &PlotArgs) -> Result<u8, Failure> {
         filters: args.filters.clone(),
     };
     let figures = plot::figures(&args.directory, &request)?;
+    warn_of_changes(&args.directory, &plot::FILES);
     let place = args.out.clone().unwrap_or_else(|| args.directory.join(PLACE));
     fs::create_dir_all(&place).map_err(|error| {
         let advice = "; choose another place with --out DIR";

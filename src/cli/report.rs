@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::args::whole;
-use super::{DONE, Failure, print};
+use super::{DONE, Failure, print, warn_of_changes};
 use crate::output::page;
 use crate::report::sweep;
 
@@ -69,6 +69,7 @@ fn of_sweep(args: &ReportArgs) -> Result<u8, Failure> {
     let text = sweep::page(directory, args.title.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| directory.join(FILE));
     page::write(&out, text.as_bytes())?;
+    warn_of_changes(directory, &crate::plot::FILES);
     print(&format!("{}\n", out.display()))?;
     Ok(DONE)
 }

@@ -394,6 +394,32 @@ impl Manifest {
         Ok(())
     }
 
+    /// Of a sweep that is not being written any more: those of the files `names` of `directory` that are there and are not what was
+    /// written, as warnings. Files that cannot be read are none of them: whoever needs one will say so.
+    pub fn changed(&self, directory: &Path, names: &[&str]) -> Vec<String> {
+        if self.status == Status::Unfinished {
+            return Vec::new();
+        }
+        let is_written = |path: &Path, name: &str| {
+            let Some(written) = self.files.get(name) else { return false };
+            // The length is quicker to tell.
+            let found = std::fs::metadata(path).map_or(0, |found| found.len());
+            found == written.bytes && Content::of(path).map_or(true, |found| found == *written)
+        };
+        let changed = names.iter().filter_map(|name| {
+            let path = directory.join(name);
+            let is_changed = path.is_file() && !is_written(&path, name);
+            is_changed.then(|| {
+                format!(
+                    "{} is not the file that the sweep wrote, by its length or BLAKE3 in {FILE}: it was changed or replaced, \
+                     and what is told here is of what it holds now",
+                    path.display()
+                )
+            })
+        });
+        changed.collect()
+    }
+
     /// Writes it into `directory`, whole.
     pub fn write(&self, directory: &Path) -> Result<(), OutputError> {
         let path = directory.join(FILE);

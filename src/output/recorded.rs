@@ -49,6 +49,9 @@ const COLUMNS: [&str; 11] = [
     "steps",
 ];
 
+/// The files that may hold the rows of runs.
+pub const FILES: [&str; 2] = [runs::FILE, parquet::FILE];
+
 /// Every row of the `runs.csv` of a directory, or else of its `runs.parquet`.
 ///
 /// # Errors

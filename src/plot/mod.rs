@@ -13,7 +13,7 @@
 
 use std::path::Path;
 
-use crate::output::OutputError;
+use crate::output::{self, OutputError, cells, params};
 use crate::spec::SpecError;
 
 pub mod axis;
@@ -120,6 +120,16 @@ impl PlotError {
         PlotError::Drawing(error.to_string())
     }
 }
+
+/// Files that pictures are made of, the manifest apart.
+pub const FILES: [&str; 6] = [
+    cells::FILE,
+    output::curves::FILE,
+    output::recorded::FILES[0],
+    output::recorded::FILES[1],
+    output::traces::FILE,
+    params::FINAL,
+];
 
 /// The figures of a result directory, by default one of each kind that suits the sweep.
 ///

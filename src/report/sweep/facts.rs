@@ -1,9 +1,12 @@
 //! What was run, on what, what was checked, and how to do it again: what the manifest tells.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::output::directory::flags;
 use crate::output::{Manifest, Status};
+use crate::plot;
 use crate::plot::words::{counted, grouped};
 use crate::shell::quoted;
 use crate::spec::{self, Overrides, Warning, presets, to_toml};
@@ -105,8 +108,8 @@ fn program(manifest: &Manifest) -> String {
     format!("symbreak {}{commit}", manifest.program_version)
 }
 
-/// What the reader must know before anything else.
-pub fn notices(manifest: Option<&Manifest>) -> Vec<String> {
+/// What the reader must know before anything else of the sweep in `directory`.
+pub fn notices(directory: &Path, manifest: Option<&Manifest>) -> Vec<String> {
     let Some(manifest) = manifest else {
         return vec![
             "There is no manifest.json that can be read, so this page cannot say what was run, on what and with which \
@@ -115,7 +118,7 @@ pub fn notices(manifest: Option<&Manifest>) -> Vec<String> {
         ];
     };
     let (there, all) = (manifest.counts.runs_finished, manifest.runs);
-    let mut notices = Vec::new();
+    let mut notices = manifest.changed(directory, &plot::FILES);
     match manifest.status {
         Status::Finished => {}
         Status::Unfinished => notices.push(format!(

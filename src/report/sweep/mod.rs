@@ -116,7 +116,7 @@ pub fn page(directory: &Path, title: Option<&str>) -> Result<String, PlotError> 
         title: title.unwrap_or(&sweep.name),
         question: about(&sweep),
         swept: words::question(&sweep),
-        notices: facts::notices(manifest),
+        notices: facts::notices(directory, manifest),
         lead: words::lead(&counted_cells),
         totals: totals(&counted_cells),
         findings,
