@@ -157,7 +157,8 @@ pub struct ToSubmit {
 /// Where `directory` holds nothing that was submitted, or it cannot be read. That the queue does not answer is none: the
 /// report says so.
 pub fn look(directory: &Path) -> Result<Report, SlurmError> {
-    let submission = Submission::read(directory)?.ok_or_else(|| {
+    let submission = if directory.is_dir() { Submission::read(directory)? } else { None };
+    let submission = submission.ok_or_else(|| {
         SlurmError::Refused(format!(
             "{} holds nothing that was submitted; give the directory that `symbreak slurm` named (its --out)",
             directory.display()

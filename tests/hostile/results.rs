@@ -167,3 +167,76 @@ fn names_that_are_no_unicode_are_in_nobodys_way() {
         );
     }
 }
+
+/// Results that are not those which were written are shown, but not in silence.
+#[test]
+fn what_was_changed_is_warned_of_by_whoever_reads_it() {
+    let place = sweep("");
+    let changed = |name: &str| format!("warning: d/{name} is not the file that the sweep wrote");
+    let commands = [
+        ("report d --out page.html", "cells.csv"),
+        ("plot d --out pictures", "cells.csv"),
+        ("fit d", "runs.csv"),
+        ("inspect d --run 0", "runs.csv"),
+    ];
+    for (command, name) in commands {
+        let before = words(place.path(), command);
+        before.done();
+        assert!(!before.said.contains("warning: d/"), "{before:?}");
+        let path = place.path().join("d").join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        // As long as it was, and longer.
+        let last = text.trim_end().rfind(|c: char| c.is_ascii_digit()).unwrap();
+        let digit = if &text[last..=last] == "1" { "2" } else { "1" };
+        let other = format!("{}{digit}{}", &text[..last], &text[last + 1..]);
+        for damaged in [other, format!("{text}{}", text.lines().last().unwrap())] {
+            fs::write(&path, damaged).unwrap();
+            let ended = words(place.path(), command);
+            ended.done();
+            assert!(ended.said.contains(&changed(name)), "{command}: {ended:?}");
+            if command.starts_with("report") {
+                let page = fs::read_to_string(place.path().join("page.html")).unwrap();
+                assert!(page.contains("cells.csv is not the file that the sweep wrote"));
+            }
+        }
+        fs::write(&path, text).unwrap();
+    }
+    fs::write(place.path().join("d/manifest.json"), "{").unwrap();
+    for command in ["report d --out page.html", "plot d --out pictures"] {
+        let ended = words(place.path(), command);
+        ended.done();
+        assert!(ended.said.contains("warning: d/manifest.json: "), "{command}: {ended:?}");
+    }
+}
+
+#[test]
+fn what_is_no_result_directory_is_no_argument() {
+    let place = sweep("");
+    fs::write(place.path().join("file"), "").unwrap();
+    for there in ["file", "nowhere"] {
+        words(place.path(), &format!("fit {there}"))
+            .refused(2, &[&format!("{there}: no manifest.json; expected the result directory of a sweep")]);
+        words(place.path(), &format!("slurm status {there}"))
+            .refused(2, &[&format!("{there} holds nothing that was submitted")]);
+    }
+    for (merged, why) in
+        [("d", "d is the place of the result"), ("shard", "shard is to be merged and is --out as well")]
+    {
+        words(place.path(), &format!("merge {merged} --out {merged}")).refused(2, &[why]);
+    }
+}
+
+/// A spec may be a pipe, so that `<(…)` does as one; a manifest is none, and nobody waits for what it might become.
+#[test]
+fn a_manifest_is_no_spec() {
+    let place = tempdir().unwrap();
+    fs::create_dir(place.path().join("d")).unwrap();
+    let path = place.path().join("d/manifest.json");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    for command in ["inspect", "run --backend mock"] {
+        words(place.path(), &format!("{command} d/manifest.json")).refused(
+            2,
+            &["d/manifest.json: a manifest is no spec", "symbreak inspect takes the result directory"],
+        );
+    }
+}

@@ -137,14 +137,13 @@ impl Inputs {
             }
         }
         let Some((_, manifest)) = first else {
-            let message = match given.iter().any(|(_, place)| *place == out_place) {
-                true => format!(
+            return Err(match given.iter().any(|(_, place)| *place == out_place) {
+                true => OutputError::Refused(format!(
                     "{} is the place of the result, and no shard; name the directories of shards besides it",
                     out.display()
-                ),
-                false => "no directory that was named holds a run".into(),
-            };
-            return Err(OutputError::Missing(message));
+                )),
+                false => OutputError::Missing("no directory that was named holds a run".into()),
+            });
         };
         let grid = Grid::of(&manifest.spec).map_err(|error| OutputError::Refused(error.to_string()))?;
         parts.sort_by(|a, b| key(a).cmp(&key(b)));
