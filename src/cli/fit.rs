@@ -98,10 +98,11 @@ pub fn run(args: &FitArgs) -> Result<u8, Failure> {
     {
         return Err(Failure::new(BAD_ARGUMENTS, format!("--from {from} must be below --to {to}")));
     }
+    let runs = recorded::read(directory)?;
     let changed = manifest.changed(directory, &recorded::FILES);
     changed.iter().for_each(|text| note(&format!("warning: {text}")));
-    let groups = gather(&plan, at, &recorded::read(directory)?)
-        .map_err(|why| Failure::new(BAD_ARGUMENTS, format!("{place}: {why}")))?;
+    let groups =
+        gather(&plan, at, &runs).map_err(|why| Failure::new(BAD_ARGUMENTS, format!("{place}: {why}")))?;
     let range = Range { from: args.from, to: args.to };
     let mut fitted = Vec::new();
     for Gathered { swept, records } in groups {
