@@ -995,18 +995,34 @@ mod by_command {
         let directories = large(&place);
         let before: Vec<_> = directories.iter().map(|directory| files(directory)).collect();
         // A limit on the size of files stands in for a disk that fills up after a while.
-        Command::new("sh")
-            .current_dir(place.path())
-            .args(["-c", "ulimit -f 1024; trap '' XFSZ; exec \"$0\" \"$@\""])
-            .arg(assert_cmd::cargo::cargo_bin("symbreak"))
-            .args(["merge", "1", "2", "3", "--out", "out"])
-            .assert()
-            .code(1)
-            .stdout("")
-            .stderr(contains("error: cannot write out/merge.part/runs.csv"));
-        assert!(!place.path().join("out").exists());
+        let on_a_full_disk = || {
+            Command::new("sh")
+                .current_dir(place.path())
+                .args(["-c", "ulimit -f 1024; trap '' XFSZ; exec \"$0\" \"$@\""])
+                .arg(assert_cmd::cargo::cargo_bin("symbreak"))
+                .args(["merge", "1", "2", "3", "--out", "out"])
+                .assert()
+                .code(1)
+                .stdout("")
+                .stderr(contains("error: cannot write out/merge.part/runs.csv"));
+        };
+        on_a_full_disk();
+        let out = place.path().join("out");
+        assert!(!out.exists());
         assert!(before.into_iter().eq(directories.iter().map(|directory| files(directory))));
-        merged(&directories, &place.path().join("out")).unwrap();
+        merged(&directories, &out).unwrap();
+        let expected = files(&out);
+        // A merge that was killed on its last steps stays one, whatever comes of the next.
+        fs::remove_file(out.join("manifest.json")).unwrap();
+        let elsewhere = place.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("kept"), "").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, out.join(PLACE)).unwrap();
+        on_a_full_disk();
+        assert!(fs::read_dir(out.join(PLACE)).unwrap().next().is_none(), "it leaves no room for others");
+        assert!(elsewhere.join("kept").exists());
+        merged(&directories, &out).unwrap();
+        assert_eq!(files(&out), expected);
     }
 
     #[test]

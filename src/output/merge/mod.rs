@@ -119,8 +119,12 @@ pub fn merge(directories: &[PathBuf], out: &Path, allowed: Allowed) -> Result<Me
         }
         let place = out.join(PLACE);
         let written = write_files(&lock, &taken, &merged.grid, &mut merged.manifest, out);
-        // Empty by now, or of no use.
-        let _ = fs::remove_dir_all(place);
+        // Empty by now, or of no use. But what an earlier merge left beside it has to be known for that.
+        if written.is_ok() || made {
+            let _ = fs::remove_dir_all(place);
+        } else {
+            let _ = empty(&place);
+        }
         written
     });
     if written.is_err() && made {
@@ -139,10 +143,8 @@ fn write_files(
     out: &Path,
 ) -> Result<(), OutputError> {
     let place = out.join(PLACE);
-    if place.exists() {
-        fs::remove_dir_all(&place).map_err(failed("remove", &place))?;
-    }
-    fs::create_dir(&place).map_err(failed("create the directory", &place))?;
+    // It is there as long as files without a manifest are.
+    empty(&place).map_err(failed("empty", &place))?;
     let files = write::files(taken, grid, manifest, &place)?;
     lock.check()?;
     clear(out)?;
@@ -153,6 +155,24 @@ fn write_files(
     }
     settle(out)?;
     manifest.write(out)
+}
+
+/// Makes an empty directory of that name, or empties the one that is there.
+fn empty(directory: &Path) -> std::io::Result<()> {
+    if directory.is_symlink() {
+        // What it leads to is not ours.
+        fs::remove_file(directory)?;
+    }
+    fs::create_dir_all(directory)?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The manifest of a merge, its files apart.
