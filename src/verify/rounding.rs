@@ -155,7 +155,13 @@ pub fn bounds(shape: &Shape, data: &Data, loss: Loss, parameters: &[f64], u: f64
         for o in 0..data.outputs {
             let y = f64::from(data.y[s * data.outputs + o]);
             let (z, out) = (z[last][o], h[last + 1][o]);
-            let e = Uncertain { value: out.value - y, error: out.error + u * (out.value - y).abs() };
+            let mut e = Uncertain { value: out.value - y, error: out.error + u * (out.value - y).abs() };
+            if layers[last].activation == Activation::Linear {
+                // WGSL lets compilers take sums in another order ("Reassociation and Fusion"), and Mesa's does: of
+                // a·b + c·d − y it may make fma(a, b, fma(c, d, −y)), which rounds at the size of y once a term.
+                let terms = layers[last].inputs + 1 + if shape.skip { data.inputs } else { 0 };
+                e.error += terms as f64 * u * y.abs();
+            }
             error = error.max(e.error);
             let term = loss.term(z.value, out.value, y);
             loss_absolute += term.abs();
