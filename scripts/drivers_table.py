@@ -103,7 +103,9 @@ def main():
     else:
         print("All operations have the same bits, so figures differ only where compilers order them differently.")
     print("WGSL allows eˣ an error of 3 + 2|x| ulp; the kernels' tanh, log, sin, cos and erf are their own, of these operations.")
-    print("\nTwo more differences do not show in the table, because the engine is built around them:\n")
+    print("\nMore differences do not show in that table:\n")
+    print("- Mesa's compilers take sums in another order, as WGSL allows: of a·b + c·d − y they may make fma(a, b, fma(c, d, −y)). The")
+    print("  bounds of rung `forward` allow for it (src/verify/rounding.rs).")
     print("- llvmpipe 22.3.6 ends every loop of an invocation after 65,535 iterations in all, without an error. Dispatches are shorter")
     print("  than that, and every invocation counts its steps (rung `steps-counted`; tests/engines/loop_trap.rs shows the trap).")
     print("- lavapipe 25.0.7 takes several times as long as llvmpipe 22.3.6 to compile kernels with barriers, the first time: 7.5")
