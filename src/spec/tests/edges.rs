@@ -12,7 +12,9 @@ fn unused(key: &str, flags: &[&str]) -> bool {
 
 #[test]
 fn keys_are_used_by_the_cells_that_they_change_and_by_no_others() {
-    let uses: &[(&str, &[&[&str]], &[&[&str]])] = &[
+    /// Flags, several times.
+    type Flags = &'static [&'static [&'static str]];
+    let uses: &[(&str, Flags, Flags)] = &[
         ("train.lr_hidden=2", &[&[]], &[&["net.hidden=none"]]),
         ("init.scale_hidden=2", &[&[]], &[&["net.hidden=none"]]),
         ("train.lr_output=2", &[&[], &["net.readout=sum", "net.skip=true"]], &[&["net.readout=sum"]]),
