@@ -10,7 +10,7 @@ use symbreak::output::merge::{Allowed, merge};
 use symbreak::output::{Manifest, recorded};
 use symbreak::plot::{Request, figures};
 use symbreak::report::sweep::page;
-use symbreak::spec::{Overrides, Shard, parse, to_toml};
+use symbreak::spec::{Overrides, Plan, Shard, SpecError, parse, to_toml};
 use tempfile::TempDir;
 
 use crate::made_up::{all_files, engine, mixed_plan, shard_into, sweep_into};
@@ -57,18 +57,27 @@ pub fn range(bytes: &[u8]) {
     plan.cell(last);
 }
 
-/// The content of a CSV file that is trained on.
+/// The content of a CSV file that is trained on. What is accepted are numbers.
 pub fn csv(bytes: &[u8]) {
+    for classes in ["auto", "one-hot"] {
+        let Ok(plan) = plan_of_csv(bytes, classes) else { continue };
+        for program in &plan.programs {
+            assert!(program.data.x.iter().chain(&program.data.y).all(|x| x.is_finite()));
+            assert!(program.data.samples() > 0);
+        }
+    }
+}
+
+/// The plan of a spec that trains on the content of a CSV file.
+pub fn plan_of_csv(bytes: &[u8], classes: &str) -> Result<Plan, SpecError> {
     static PLACE: OnceLock<TempDir> = OnceLock::new();
     let path = PLACE.get_or_init(|| tempfile::tempdir().unwrap()).path().join("data.csv");
     fs::write(&path, bytes).unwrap();
-    for classes in ["none", "index"] {
-        let text = format!(
-            "[task]\ndataset = \"csv\"\npath = {:?}\ntarget_columns = 1\nclasses = \"{classes}\"\n",
-            path.display().to_string()
-        );
-        let _ = parse(&text, "fuzz.toml", &Overrides::default());
-    }
+    let text = format!(
+        "[task]\ndataset = \"csv\"\npath = {:?}\ntarget_columns = 1\nclasses = \"{classes}\"\n",
+        path.display().to_string()
+    );
+    parse(&text, "fuzz.toml", &Overrides::default()).map(|(plan, _)| plan)
 }
 
 /// The manifest of a finished sweep. Whatever it says, what reads results answers.
