@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{BAD_ARGUMENTS, DONE, Failure, note, print, print_json};
+use super::{BAD_ARGUMENTS, DONE, Failure, note, print, print_json, warn_of_changes_since};
 use crate::fit::gather::{Gathered, gather};
 use crate::fit::{self, Fit, NEAR_BASE, Range};
 use crate::output::recorded;
@@ -99,8 +99,7 @@ pub fn run(args: &FitArgs) -> Result<u8, Failure> {
         return Err(Failure::new(BAD_ARGUMENTS, format!("--from {from} must be below --to {to}")));
     }
     let runs = recorded::read(directory)?;
-    let changed = manifest.changed(directory, &recorded::FILES);
-    changed.iter().for_each(|text| note(&format!("warning: {text}")));
+    warn_of_changes_since(&manifest, directory, &recorded::FILES);
     let groups =
         gather(&plan, at, &runs).map_err(|why| Failure::new(BAD_ARGUMENTS, format!("{place}: {why}")))?;
     let range = Range { from: args.from, to: args.to };

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, note, print, print_json};
+use super::{BAD_ARGUMENTS, DONE, FAILED, Failure, note, print, print_json, warn_of_changes_since};
 use crate::engine::{Program, Run};
 use crate::inspect::{Inspection, inspect, text};
 use crate::net::Loss;
@@ -187,8 +187,7 @@ fn plan(args: &InspectArgs) -> Result<(Plan, bool), Failure> {
             ),
         ));
     }
-    let changed = manifest.changed(directory, &recorded::FILES);
-    changed.iter().for_each(|text| note(&format!("warning: {text}")));
+    warn_of_changes_since(&manifest, directory, &recorded::FILES);
     Ok((plan, true))
 }
 

@@ -246,15 +246,19 @@ fn print_json(document: &impl serde::Serialize) -> Result<(), Failure> {
 /// Warns of `names` in a result directory that are not what the sweep wrote, and of a manifest that does not tell.
 fn warn_of_changes(directory: &Path, names: &[&str]) {
     match Manifest::read(directory) {
-        Ok(Some(manifest)) => {
-            let changed = manifest.changed(directory, names);
-            changed.iter().for_each(|text| note(&format!("warning: {text}")));
-        }
+        Ok(Some(manifest)) => warn_of_changes_since(&manifest, directory, names),
         // What is copied out of a result directory may do without.
         Ok(None) => {}
         Err(error) => note(&format!(
             "warning: {error}; what it told is left out, and whether files are those that the sweep wrote is not known"
         )),
+    }
+}
+
+/// Warns of `names` in the result directory of this manifest that are not what the sweep wrote.
+fn warn_of_changes_since(manifest: &Manifest, directory: &Path, names: &[&str]) {
+    for text in manifest.changed(directory, names) {
+        note(&format!("warning: {text}"));
     }
 }
 

@@ -31,9 +31,10 @@ struct Layer<V> {
 /// Spread, gap and the number of distinct units of a layer, lane by lane.
 type Spreads = ([f32; MAX_LANES], [f32; MAX_LANES], [u32; MAX_LANES]);
 
-/// An error once the user has had enough: pairs of a wide layer are many.
+/// An error once the user has had enough. Asked between tiles and rows of pairs, too: a step of a large network takes long, and
+/// pairs of a wide layer are many.
 #[inline(always)]
-fn go_on(interrupted: &AtomicBool) -> Result<(), EngineError> {
+pub fn go_on(interrupted: &AtomicBool) -> Result<(), EngineError> {
     if interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
 }
 

@@ -3,11 +3,11 @@
 //! Vectorizing across networks keeps copies bit for bit: every unit of every network goes through the same operations in
 //! the same order.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::classic::{Classic, PARAMETERS, is_classic};
 use super::lanes::{Lanes, MAX_LANES};
-use super::measure::{Activations, Classes};
+use super::measure::{Activations, Classes, go_on};
 use super::minibatch::Minibatches;
 use super::operations_per_step;
 use super::pass::{
@@ -61,12 +61,6 @@ impl<'a> Common<'a> {
             classic: is_classic(&program.shape, program.data.samples(), program.loss),
             layers,
         }
-    }
-
-    /// An error once the user has had enough. Asked between tiles, too: a step of a large network takes long.
-    #[inline(always)]
-    fn go_on(&self) -> Result<(), EngineError> {
-        if self.interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
     }
 }
 
@@ -167,7 +161,7 @@ pub fn train<V: Lanes>(common: &Common<'_>, runs: &[Run], initial: &[f32]) -> Re
     let mut t = 0;
     loop {
         if t % common.interrupt_steps == 0 {
-            common.go_on()?;
+            go_on(common.interrupted)?;
         }
         let look = common.measured.get(classes.len()) == Some(&t);
         if look && (t == 0 || traced) {
@@ -282,7 +276,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
             if tile + 1 < tiles.count() {
                 self.backward();
                 self.add_gradients(samples, first);
-                self.common.go_on()?;
+                go_on(self.common.interrupted)?;
             } else {
                 self.check(t);
                 if self.active != 0 {
@@ -301,7 +295,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
         let Common { program, tiles, .. } = self.common;
         for tile in 0..tiles.count() {
             if tile > 0 {
-                self.common.go_on()?;
+                go_on(self.common.interrupted)?;
             }
             self.forward(tiles.tile(tile), tile == 0);
             if let Some(kept) = &mut kept {
@@ -320,7 +314,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
         minibatches.go_to(t);
         for tile in 0..minibatches.tiles() {
             if tile > 0 {
-                self.common.go_on()?;
+                go_on(self.common.interrupted)?;
             }
             let (samples, first) = (minibatches.tile(tile), tile == 0);
             self.forward(samples, first);
@@ -547,7 +541,7 @@ impl<'a, V: Lanes> Networks<'a, V> {
         let tiles = &self.common.tiles;
         for tile in 0..tiles.count() {
             if tile > 0 {
-                self.common.go_on()?;
+                go_on(self.common.interrupted)?;
             }
             let (samples, first) = (tiles.tile(tile), tile == 0);
             self.forward(samples, first);
