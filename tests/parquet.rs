@@ -191,6 +191,11 @@ fn a_row_group_has_a_fixed_number_of_runs_whatever_the_windows() {
     let content = written::write(&path, &manifest, sources).unwrap();
     assert_eq!(content, manifest.files["runs.parquet"]);
     assert!(fs::read(&path).unwrap() == fs::read(whole.path().join("runs.parquet")).unwrap());
+    // As many runs as a group has: no empty one comes after it.
+    let one = written::read(&whole.path().join("runs.parquet")).unwrap().take(1);
+    written::write(&path, &manifest, one).unwrap();
+    let again = SerializedFileReader::new(fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!(again.metadata().num_row_groups(), 1);
     // Rows of another plan, and a source that fails: no file.
     fs::remove_file(&path).unwrap();
     let other = Columns::new(&heads(&every_kind(0.5).resolved));

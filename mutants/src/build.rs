@@ -49,14 +49,20 @@ pub fn build(root: &Path, tree: &Path, mutants: &[Mutant], tests: &[String]) -> 
     }
 }
 
-/// Builds the same tests with one change and nothing woven, into the same executables. Whether it compiles.
-pub fn build_alone(root: &Path, tree: &Path, mutant: &Mutant, tests: &[String]) -> Result<bool> {
+/// Builds the library's tests and `tests` with one change and nothing woven, where the woven ones stood. Their executables, or
+/// none if it does not compile.
+pub fn build_alone(
+    root: &Path,
+    tree: &Path,
+    mutant: &Mutant,
+    tests: &[String],
+) -> Result<Option<Vec<PathBuf>>> {
     copy(root, tree)?;
     let mut source = fs::read_to_string(root.join(&mutant.file))?;
     source.replace_range(mutant.bytes(&source), &mutant.replacement);
     fs::write(tree.join(&mutant.file), source)?;
-    let (_, errors) = compile(tree, tests)?;
-    Ok(errors.is_empty())
+    let (executables, errors) = compile(tree, tests)?;
+    Ok(errors.is_empty().then_some(executables))
 }
 
 /// What git knows of, and what is new and not ignored.

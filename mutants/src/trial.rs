@@ -120,12 +120,13 @@ impl Trials<'_> {
         })
     }
 
-    /// Tries a mutant that the executables were built with: by any test, for none says whether it reaches it.
+    /// Tries a mutant that `executables` were built with: by any of their tests, for none says whether it reaches it.
     ///
     /// # Errors
     /// Where a test cannot be started.
-    pub fn alone(&self, number: usize) -> Result<Verdict> {
-        self.attempt(number, self.tests.iter().collect())
+    pub fn alone(&self, number: usize, executables: &[PathBuf]) -> Result<Verdict> {
+        let tests = self.tests.iter().filter(|test| executables.contains(&test.executable));
+        self.attempt(number, tests.collect())
     }
 
     fn attempt(&self, number: usize, mut tests: Vec<&Test>) -> Result<Verdict> {

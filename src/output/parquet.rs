@@ -424,3 +424,82 @@ fn unreadable(path: &Path, error: ParquetError) -> OutputError {
         other => OutputError::Damaged { path: path.to_path_buf(), problem: other.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Columns of `rows` runs of which nothing but their number is told.
+    fn runs(format: &Format, from: usize, rows: usize) -> Columns {
+        let columns = format.heads.iter().map(|head| {
+            let present = head.optional.then(|| vec![0; rows]);
+            let whole = if head.optional { 0 } else { rows };
+            let values = match head.kind {
+                Kind::Whole => Values::Whole((from..from + whole).map(|run| run as i64).collect()),
+                Kind::Count => Values::Count(vec![0; whole]),
+                Kind::Float => Values::Float(vec![0.0; whole]),
+                Kind::Flag => Values::Flag(vec![false; whole]),
+                Kind::Word => Values::Word(vec!["x".into(); whole]),
+            };
+            Column { present, values }
+        });
+        Columns::of(columns.collect(), rows)
+    }
+
+    /// A file with row groups of these lengths.
+    fn file(path: &Path, groups: &[usize]) -> Groups {
+        let format = Format::new(&Json::Null).unwrap();
+        let mut writer = format.file(File::create(path).unwrap()).unwrap();
+        let mut from = 0;
+        for &rows in groups {
+            row_group(&mut writer, &runs(&format, from, rows)).unwrap();
+            from += rows;
+        }
+        writer.close().unwrap();
+        read(path).unwrap()
+    }
+
+    #[test]
+    fn row_groups_that_end_before_a_row_are_skipped() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(FILE);
+        for (row, first, rows) in [
+            (0, 0, Some(3)),
+            (2, 0, Some(3)),
+            (3, 3, Some(4)),
+            (6, 3, Some(4)),
+            (7, 7, Some(5)),
+            (12, 12, None),
+        ] {
+            let mut groups = file(&path, &[3, 4, 5]);
+            assert_eq!(groups.skip_to(row), first, "{row}");
+            assert_eq!(groups.next().map(|columns| columns.unwrap().rows()), rows, "{row}");
+        }
+    }
+
+    #[test]
+    fn columns_are_encoded_as_suits_them() {
+        let place = tempfile::tempdir().unwrap();
+        let groups = file(&place.path().join(FILE), &[3]);
+        let group = groups.file.metadata().row_group(0);
+        for column in group.columns() {
+            let name = column.column_path().string();
+            let special = match name.as_str() {
+                "run" | "cell" | "seed" => Some(Encoding::DELTA_BINARY_PACKED),
+                _ if name.starts_with("accuracy") => None,
+                _ if column.column_type() == Physical::DOUBLE => Some(Encoding::BYTE_STREAM_SPLIT),
+                _ => None,
+            };
+            let encodings: Vec<Encoding> = column.encodings().collect();
+            assert_eq!(
+                encodings.contains(&Encoding::RLE_DICTIONARY),
+                special.is_none(),
+                "{name}: {encodings:?}"
+            );
+            for encoding in [Encoding::DELTA_BINARY_PACKED, Encoding::BYTE_STREAM_SPLIT] {
+                assert_eq!(encodings.contains(&encoding), special == Some(encoding), "{name}: {encodings:?}");
+            }
+            assert_eq!(column.compression(), Compression::SNAPPY, "{name}");
+        }
+    }
+}

@@ -346,3 +346,20 @@ fn most_frequent(mut numbers: Vec<u64>) -> Vec<u64> {
     counted.sort_by_key(|&(count, number)| (std::cmp::Reverse(count), number));
     counted.into_iter().map(|(_, number)| number).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_told_by_their_first_and_last_run() {
+        assert_eq!(in_words(&[3..4, 7..9, 20..34], 40), "17 of 40 runs (3, 7 to 8, 20 to 33)");
+    }
+
+    #[test]
+    fn the_number_of_shards_that_most_parts_are_of_comes_first() {
+        assert_eq!(most_frequent(vec![3, 5, 5, 7, 3, 5]), [5, 3, 7]);
+        assert_eq!(most_frequent(vec![9, 2]), [2, 9]);
+        assert_eq!(most_frequent(Vec::new()), []);
+    }
+}

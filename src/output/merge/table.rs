@@ -196,6 +196,51 @@ mod tests {
     }
 
     #[test]
+    fn seeking_reads_little_of_what_it_passes() {
+        let place = tempfile::tempdir().unwrap();
+        // 5 MB of the number 2 between 1 MB of others; a row near the beginning is none.
+        let line = |number: u64, row: u64| format!("{number},{row},{}\n", "x".repeat(90));
+        let mut text = String::from("run,row,x\n0,0,a\nnone,0,b\n");
+        for (number, rows) in [(1, 10_000), (2, 50_000), (3, 10_000)] {
+            text.extend((0..rows).map(|row| line(number, row)));
+        }
+        fs::write(place.path().join("t.csv"), text).unwrap();
+        let mut table = Table::open(place.path(), "t.csv").unwrap();
+        for number in [2, 3] {
+            table.seek(number).unwrap();
+            assert_eq!(table.next_row().unwrap(), Some((number, line(number, 0).as_bytes())));
+        }
+        table.seek(4).unwrap();
+        assert_eq!(table.next_row().unwrap(), None);
+        let error = table.seek(0).and_then(|()| table.next_row().map(|_| ())).and_then(|()| table.seek(1));
+        assert!(error.unwrap_err().to_string().contains("does not begin with a number"));
+    }
+
+    #[test]
+    fn a_signal_cuts_nothing_off_and_other_errors_are_told() {
+        struct Signalled(Vec<io::Result<&'static [u8]>>);
+        impl Read for Signalled {
+            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+                let next = self.0.pop().unwrap_or(Ok(&[]))?;
+                to[..next.len()].copy_from_slice(next);
+                Ok(next.len())
+            }
+        }
+        let place = tempfile::tempdir().unwrap();
+        let poured = |kind: io::ErrorKind| {
+            let mut to = Appended::create(place.path().join("to"), &[]).unwrap();
+            let mut from = Signalled(vec![Ok(b"def"), Err(kind.into()), Ok(b"abc")]);
+            let poured = pour(&mut from, Path::new("from"), &mut to);
+            to.mark().unwrap();
+            (poured.map_err(|error| error.to_string()), fs::read(place.path().join("to")).unwrap())
+        };
+        assert_eq!(poured(io::ErrorKind::Interrupted), (Ok(()), b"abcdef".to_vec()));
+        let (error, written) = poured(io::ErrorKind::NotConnected);
+        assert!(error.unwrap_err().contains("from"));
+        assert_eq!(written, b"abc");
+    }
+
+    #[test]
     fn line_breaks_in_fields_end_no_row_and_what_is_no_row_is_an_error() {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("t.csv"), "run,a\n0,\"x\n1,\"\n2,y\nz,0\n").unwrap();
