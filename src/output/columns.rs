@@ -381,3 +381,103 @@ impl Fields for Columns {
         self.rows += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(present: Option<&[i16]>, values: Values) -> Column {
+        Column { present: present.map(<[i16]>::to_vec), values }
+    }
+
+    /// Rows of every kind, of which the second has no optional value.
+    fn rows() -> Columns {
+        let columns = vec![
+            column(None, Values::Whole(vec![1, -1, 3])),
+            column(Some(&[1, 0, 1]), Values::Count(vec![4, -1])),
+            column(Some(&[1, 0, 1]), Values::Float(vec![0.0, f64::NAN])),
+            column(Some(&[1, 0, 1]), Values::Flag(vec![true, false])),
+            column(None, Values::Word(vec!["a".into(), "b".into(), "c".into()])),
+        ];
+        Columns::of(columns, 3)
+    }
+
+    #[test]
+    fn rows_are_shown_with_their_gaps() {
+        let rows = rows();
+        let shown: Vec<Vec<Option<String>>> =
+            rows.columns().iter().map(|column| (0..4).map(|row| column.text(row)).collect()).collect();
+        let expected = [
+            [Some("1"), Some("18446744073709551615"), Some("3"), None],
+            [Some("4"), None, Some("4294967295"), None],
+            [Some("0.0"), None, Some("NaN"), None],
+            [Some("true"), None, Some("false"), None],
+            [Some("a"), Some("b"), Some("c"), None],
+        ];
+        assert_eq!(shown, expected.map(|row| row.map(|text| text.map(String::from)).to_vec()));
+        assert!(rows.columns()[3].flags().eq([Some(true), None, Some(false)]));
+        assert_eq!(rows.columns()[0].flags().count(), 0);
+    }
+
+    #[test]
+    fn the_first_other_row_of_a_column_is_found() {
+        let (rows, mut others) = (rows(), self::rows());
+        for (column, other) in rows.columns().iter().zip(others.columns()) {
+            assert_eq!(column.first_difference(other), None);
+        }
+        others.columns = vec![
+            column(None, Values::Whole(vec![1, -1, 4])),
+            column(Some(&[1, 1, 1]), Values::Count(vec![4, 0, -1])),
+            column(Some(&[1, 0, 1]), Values::Float(vec![-0.0, f64::NAN])),
+            column(Some(&[1, 0, 1]), Values::Flag(vec![true, true])),
+            column(None, Values::Word(vec!["a".into(), "".into(), "c".into()])),
+        ];
+        let found = rows.columns().iter().zip(others.columns());
+        let found: Vec<_> = found.map(|(column, other)| column.first_difference(other)).collect();
+        assert_eq!(found, [Some(2), Some(1), Some(0), Some(2), Some(1)]);
+    }
+
+    #[test]
+    fn columns_have_the_kinds_and_the_gaps_of_their_heads() {
+        let head = |kind, optional| Head { name: "x".into(), kind, optional };
+        let heads = [
+            head(Kind::Whole, false),
+            head(Kind::Count, true),
+            head(Kind::Float, true),
+            head(Kind::Flag, true),
+            head(Kind::Word, false),
+        ];
+        let rows = rows();
+        assert!(rows.have(&heads) && Columns::new(&heads).have(&heads));
+        assert!(!rows.have(&heads[..4]));
+        assert!(!rows.have(&[&heads[..], &heads[..1]].concat()));
+        for (at, other) in
+            [(0, head(Kind::Count, false)), (1, head(Kind::Count, false)), (4, head(Kind::Word, true))]
+        {
+            let mut heads = heads.to_vec();
+            heads[at] = other;
+            assert!(!rows.have(&heads), "{at}");
+        }
+    }
+
+    #[test]
+    fn rows_are_put_and_taken_one_after_the_other() {
+        let heads = [
+            Head { name: "n".into(), kind: Kind::Whole, optional: false },
+            Head { name: "x".into(), kind: Kind::Float, optional: true },
+        ];
+        let mut columns = Columns::new(&heads);
+        for (whole, float) in [(1, Some(0.5)), (2, None), (3, Some(1.5))] {
+            columns.whole(whole);
+            columns.maybe_float(float);
+            columns.end();
+        }
+        assert_eq!(columns.rows(), 3);
+        let first = columns.take(2);
+        assert_eq!((first.rows(), columns.rows()), (2, 1));
+        assert!(first.columns()[1].floats().eq([Some(0.5), None]));
+        columns.append(first);
+        assert_eq!(columns.rows(), 3);
+        assert!(columns.columns()[0].wholes().eq([Some(3), Some(1), Some(2)]));
+    }
+}

@@ -463,3 +463,69 @@ fn sealed(mut content: Json) -> Json {
     }
     content
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Measured, Units};
+
+    #[test]
+    fn every_kind_of_stuck_run_is_counted_apart() {
+        use Symmetry::{Broken, Partial, Symmetric};
+        let mut counts = Counts::default();
+        for (times, symmetry, spread, gradient_norm) in [
+            (1, Symmetric, 0.0, 0.0),
+            (2, Symmetric, 0.1, 0.0),
+            (3, Broken, 0.1, 1.0),
+            (5, Partial, 0.1, 0.0),
+        ] {
+            let at = Measured {
+                loss: 0.25,
+                error: 0.5,
+                gradient_norm,
+                units: Some(Units { spread, gap: spread, distinct: 1 }),
+                symmetry,
+            };
+            let run = RunResult {
+                initial: at,
+                last: at,
+                solve_step: None,
+                diverge_step: None,
+                steps: 1,
+                symmetry: vec![symmetry; 2],
+                trace: Vec::new(),
+            };
+            (0..times).for_each(|_| counts.add(&run));
+        }
+        let expected = Counts {
+            runs_finished: 11,
+            stuck: 11,
+            symmetric: 3,
+            broken: 3,
+            partial: 5,
+            stuck_copies: 1,
+            stuck_plateau: 2,
+            stuck_moving: 3,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn what_was_verified_adds_up_and_a_few_runs_are_named() {
+        let found = |first: u64, unexplained: u64| Verification {
+            engine: "reference".into(),
+            sampled: 100,
+            agreed: 60,
+            explained: 40 - unexplained,
+            unexplained,
+            unexplained_runs: (first..first + unexplained).collect(),
+        };
+        let mut all = found(0, 4);
+        all.merge(&found(50, 6));
+        assert_eq!((all.sampled, all.agreed, all.explained, all.unexplained), (200, 120, 70, 10));
+        assert_eq!(all.examples(), "0, 1, 2, 3, 50, 51, 52, 53, 54, 55");
+        all.merge(&found(90, 1));
+        assert_eq!(all.examples(), "0, 1, 2, 3, 50, 51, 52, 53, 54, 55, …");
+    }
+}

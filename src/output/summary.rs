@@ -228,3 +228,78 @@ fn short_value(value: &Value) -> String {
         _ => value.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::reference::ReferenceEngine;
+    use crate::output::Options;
+    use crate::output::manifest::Counts;
+    use crate::spec::{Overrides, parse};
+
+    /// What is shown of a sweep of so many cells, of which the last has a test accuracy if `tested`.
+    fn shown(cells: usize, tested: bool, counts: Counts) -> String {
+        let place = tempfile::tempdir().unwrap();
+        let mut text = String::from("cell,runs,accuracy_test_mean\n");
+        for cell in 0..cells {
+            let accuracy = if tested && cell + 1 == cells { "0.25" } else { "" };
+            writeln!(text, "{cell},7,{accuracy}").unwrap();
+        }
+        fs::write(place.path().join(cells::FILE), text).unwrap();
+        let values: Vec<String> = (0..cells).map(|cell| format!("{}.123456789", cell)).collect();
+        let sweep = match cells {
+            1 => String::new(),
+            _ => format!("[sweep]\n\"init.scale\" = [{}]\n", values.join(", ")),
+        };
+        let spec = format!("[task]\ndataset = \"xor\"\n{sweep}");
+        let (plan, _) = parse(&spec, "x.toml", &Overrides::default()).unwrap();
+        let on = ReferenceEngine::new(Some(1)).unwrap().description();
+        let manifest = Manifest { counts, ..Manifest::new(&plan, on, Options::default(), &[]) };
+        self::text(&manifest, &Cells::read(place.path()).unwrap(), &plan.grid, Path::new("there"))
+    }
+
+    #[test]
+    fn sixty_cells_are_shown_and_the_others_counted() {
+        let none = Counts::default();
+        assert!(!shown(60, false, none.clone()).contains('…'));
+        assert!(shown(61, false, none.clone()).contains("\n… and 1 more cell in there"));
+        assert!(shown(63, false, none).contains("\n… and 3 more cells in there"));
+    }
+
+    #[test]
+    fn a_cell_is_named_by_its_values_and_without_any_by_its_number() {
+        let swept = shown(2, false, Counts::default());
+        let row =
+            |text: &str, at: usize| text.lines().nth(at).unwrap().split_whitespace().next().map(String::from);
+        assert_eq!(
+            (row(&swept, 0), row(&swept, 2)),
+            (Some("scale".into()), Some("1.1235".into())),
+            "{swept}"
+        );
+        let alone = shown(1, false, Counts::default());
+        assert_eq!((row(&alone, 0), row(&alone, 1)), (Some("cell".into()), Some("0".into())), "{alone}");
+    }
+
+    #[test]
+    fn one_cell_with_a_test_accuracy_gives_all_the_column() {
+        assert!(!shown(3, false, Counts::default()).contains("test acc"));
+        let tested = shown(3, true, Counts::default());
+        assert!(tested.contains("test acc. %") && tested.contains(" 25.0\n"), "{tested}");
+    }
+
+    #[test]
+    fn stuck_runs_are_told_apart() {
+        let counts =
+            Counts { stuck: 20, stuck_copies: 1, stuck_plateau: 2, stuck_moving: 4, ..Counts::default() };
+        let text = shown(1, false, counts);
+        assert!(
+            text.contains("stuck: 1 with identical units, 13 at rest; more steps may change 2 that"),
+            "{text}"
+        );
+        assert!(text.contains("on a plateau and 4 with a gradient"), "{text}");
+        assert!(!shown(1, false, Counts::default()).contains("plateau and"));
+    }
+}

@@ -16,11 +16,20 @@ use super::plan::Variant;
 use super::range::MAX_CELLS;
 use super::{Grid, Plan, Value, points};
 
-/// Most numbers of all data sets of a sweep, and of all its base points: 1 GiB of f32.
-const MOST_NUMBERS: usize = 1 << 28;
+/// What a sweep may have at most.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Programs; what is kept of so many takes half a GiB.
+    pub programs: usize,
+    /// Numbers of all data sets, and of all base points: 1 GiB of f32.
+    pub numbers: usize,
+}
 
-/// Most programs of a sweep; what is kept of so many takes half a GiB.
-const MAX_PROGRAMS: usize = 1 << 20;
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { programs: 1 << 20, numbers: 1 << 28 }
+    }
+}
 
 /// Largest network; beyond this one run's memory is no longer small.
 const MAX_PARAMETERS: usize = 1_000_000;
@@ -34,6 +43,15 @@ const MANY_COMPARISONS: f64 = 1e9;
 
 /// The plan of what was given; `name` is its name unless the spec gives one.
 pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), SpecError> {
+    plan_within(Limits::default(), given, name)
+}
+
+/// The same within other limits.
+pub(super) fn plan_within(
+    limits: Limits,
+    given: Given,
+    name: &str,
+) -> Result<(Plan, Vec<Warning>), SpecError> {
     let Given { fixed, sweeps } = given;
     let mut base = Spec::default();
     for (key, value, _) in fixed.values() {
@@ -59,7 +77,7 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
     let mut unused: Vec<&Key> = KEYS.iter().filter(|key| places.contains_key(key.name)).collect();
     let (mut rounded_away, mut unreachable) = (0, 0);
     let (mut wide, mut comparisons) = (0, 0.0f64);
-    let mut programs = Programs::default();
+    let mut programs = Programs { limits, ..Programs::default() };
     let mut variants: Vec<Variant> = Vec::new();
     let mut spec = base.clone();
     for number in 0..count {
@@ -74,10 +92,11 @@ pub(super) fn plan(given: Given, name: &str) -> Result<(Plan, Vec<Warning>), Spe
                 message: message + &in_cell(&grid, number),
             };
             let program = programs.index_of(&spec, task_key(&grid, number, &spec)).map_err(error)?;
-            if programs.all.len() > MAX_PROGRAMS {
+            if programs.all.len() > limits.programs {
                 return Err(SpecError::new(format!(
-                    "the sweep has more than {MAX_PROGRAMS} programs, for each value of keys such as train.steps, net.hidden or \
-                     task.seed makes another; sweep fewer values of these"
+                    "the sweep has more than {} programs, for each value of keys such as train.steps, net.hidden or \
+                     task.seed makes another; sweep fewer values of these",
+                    limits.programs
                 )));
             }
             let point = programs.add_points(program, &spec).map_err(error)?;
@@ -224,7 +243,7 @@ fn too_many_activations(spec: &Spec, shape: &Shape, data: &Data, test: Option<&D
 }
 
 /// How often a run compares two units on a sample: every pair of a layer, on every sample, at every measured step.
-fn comparisons(shape: &Shape, samples: usize, steps: u32) -> f64 {
+pub(super) fn comparisons(shape: &Shape, samples: usize, steps: u32) -> f64 {
     let pairs: f64 = shape.hidden.iter().map(|&units| units as f64 * (units as f64 - 1.0) / 2.0).sum();
     // About 8 measured steps a doubling.
     pairs * samples as f64 * (2.0 + 8.0 * f64::from(steps.max(1)).log2())
@@ -250,6 +269,7 @@ struct ProgramKey {
 /// The distinct programs and tasks of the cells.
 #[derive(Default)]
 struct Programs {
+    limits: Limits,
     all: Vec<Program>,
     /// The base points of each, `[point][parameter]`.
     points: Vec<Vec<f32>>,
@@ -282,11 +302,12 @@ impl Programs {
         let Task { data, test, files } = dataset.task(&spec.task)?;
         let numbers = |data: &Data| data.x.len() + data.y.len();
         self.numbers += numbers(&data) + test.as_ref().map_or(0, numbers);
-        if self.numbers > MOST_NUMBERS {
+        if self.numbers > self.limits.numbers {
             let message = format!(
-                "the {} data sets up to here have more than {MOST_NUMBERS} numbers together; sweep fewer values of \
-                 task.seed and the like, or make them smaller with task.samples",
-                self.tasks.len() + 1
+                "the {} data sets up to here have more than {} numbers together; sweep fewer values of task.seed and the \
+                 like, or make them smaller with task.samples",
+                self.tasks.len() + 1,
+                self.limits.numbers
             );
             return Err(("task.dataset", message));
         }
@@ -435,9 +456,10 @@ impl Programs {
         let points = &mut self.points[program];
         let first = points.len() / count;
         self.point_numbers += given.len() * count;
-        if self.point_numbers > MOST_NUMBERS {
+        if self.point_numbers > self.limits.numbers {
             let message = format!(
-                "the base points of the cells up to here have more than {MOST_NUMBERS} numbers together; sweep fewer values"
+                "the base points of the cells up to here have more than {} numbers together; sweep fewer values",
+                self.limits.numbers
             );
             return Err(("init.values", message));
         }
@@ -448,9 +470,7 @@ impl Programs {
                 points[at + entry] = x as f32;
             }
         }
-        if points.len() / count > u32::MAX as usize {
-            return Err(("init.values", "more base points than 32 bits can count".to_string()));
-        }
+        // The limit is far below 2³².
         Ok(first as u32)
     }
 

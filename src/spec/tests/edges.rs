@@ -288,3 +288,87 @@ fn settings_reach_runs_whole() {
         ]
     );
 }
+
+#[test]
+fn a_sweep_may_have_so_many_programs_and_numbers_and_no_more() {
+    let within = |programs: usize, numbers: usize, text: &str| {
+        let given = Given::parse(text, "x.toml").unwrap();
+        let planned = build::plan_within(build::Limits { programs, numbers }, given, "x");
+        planned.map(|(plan, _)| plan.programs.len()).map_err(|error| error.to_string())
+    };
+    let wide = format!("{XOR}[sweep]\n\"net.hidden\" = \"1,2,3\"\n");
+    assert_eq!(within(3, 12, &wide), Ok(3));
+    assert!(within(2, 12, &wide).unwrap_err().contains("more than 2 programs"));
+    // Two inputs and an output, of 10 samples and 2 for the test, for each of 3 seeds.
+    let tasks =
+        "[task]\ndataset = \"moons\"\nsamples = 12\ntest = 0.17\n[sweep]\n\"task.seed\" = \"1,2,3\"\n";
+    assert_eq!(within(3, 3 * 12 * 3, tasks), Ok(3));
+    assert_eq!(
+        within(3, 3 * 12 * 3 - 1, tasks).unwrap_err(),
+        "task.dataset: the 3 data sets up to here have more than 107 numbers together; sweep fewer values of task.seed and \
+         the like, or make them smaller with task.samples"
+    );
+    // Nine parameters, a point for each of 4 values.
+    let points = format!(
+        "{XOR}[init]\nvalues = [{}]\nscale = 0\n[sweep]\n\"init.value.2\" = \"1,2,3,4\"\n",
+        ["0.5"; 9].join(", ")
+    );
+    assert_eq!(within(1, 36, &points), Ok(1));
+    assert!(within(1, 35, &points).unwrap_err().contains("more than 35 numbers together"));
+}
+
+#[test]
+fn so_many_activations_are_allowed_and_no_more() {
+    let flags = |units: usize, outputs: usize| {
+        let flags = ["task.dataset=random", "task.samples=65536", "net.output=linear"];
+        let sizes = [format!("task.outputs={outputs}"), format!("net.hidden={units}")];
+        Overrides { set: [set(&flags).set, sizes.to_vec()].concat(), ..none() }
+    };
+    for outputs in [1, 24] {
+        let hidden = 1024 - outputs;
+        assert!(parse(XOR, "x.toml", &flags(hidden, outputs)).is_ok());
+        let message = flag_error(&flags(hidden + 1, outputs));
+        assert!(
+            message.contains(
+                "1025 units, hidden and output, on 65536 samples are 67174400 activations, more than 67108864; choose up to \
+                 1024 units or a smaller task.samples"
+            ),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn comparisons_of_units_are_counted_and_many_are_told() {
+    let (plan, _) = plan_with("", &set(&["net.hidden=4x3"]));
+    let shape = &plan.programs[0].shape;
+    // 6 pairs and 3, on 5 samples, at 2 steps and 8 a doubling.
+    assert_eq!(build::comparisons(shape, 5, 8), 45.0 * 26.0);
+    assert_eq!(build::comparisons(shape, 5, 0), 90.0);
+
+    let told = |widths: &str| {
+        let flags =
+            Overrides { sweep: vec![format!("net.hidden={widths}")], ..set(&["train.steps=1048576"]) };
+        let (_, warnings) = plan_with("", &flags);
+        warnings.into_iter().filter(|warning| warning.starts_with("net.hidden")).collect::<Vec<_>>()
+    };
+    // On 4 samples, at 162 steps: 10⁹ are reached by 1,543,210 pairs, 1757 units.
+    assert_eq!(told("2,1757"), [""; 0]);
+    let many = told("1758,3,4000,1759");
+    assert_eq!(many.len(), 1);
+    assert!(many[0].starts_with("net.hidden: in 3 of 4 cells"), "{many:?}");
+    assert!(many[0].contains("up to 5e9 comparisons"), "{many:?}");
+    // 9870 + 120 + 10 pairs on 10,000 samples at 10 steps are 10⁹.
+    let told = |steps: u32| {
+        let flags = ["task.dataset=random", "task.samples=10000", "net.output=linear", "net.hidden=141x16x5"];
+        plan_with("", &set(&[&flags[..], &[&format!("train.steps={steps}")]].concat())).1.len()
+    };
+    assert_eq!((told(2), told(3)), (0, 1));
+}
+
+#[test]
+fn base_points_are_kept_once() {
+    let values = format!("init.values=[{}]", ["0.5"; 9].join(","));
+    let (plan, _) = plan_with("", &set(&[&values, "init.scale=0"]));
+    assert!(plan.programs[0].points.is_some() && plan.base.values.is_none());
+}
