@@ -305,8 +305,8 @@ fn a_sweep_may_have_so_many_programs_and_numbers_and_no_more() {
     assert_eq!(within(3, 3 * 12 * 3, tasks), Ok(3));
     assert_eq!(
         within(3, 3 * 12 * 3 - 1, tasks).unwrap_err(),
-        "task.dataset: the 3 data sets up to here have more than 107 numbers together; sweep fewer values of task.seed and \
-         the like, or make them smaller with task.samples"
+        "task.dataset (line 2 of x.toml): the 3 data sets up to here have more than 107 numbers together; sweep fewer \
+         values of task.seed and the like, or make them smaller with task.samples (in the cell task.seed = 3)"
     );
     // Nine parameters, a point for each of 4 values.
     let points = format!(
