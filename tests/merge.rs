@@ -314,6 +314,12 @@ fn repeated_runs_that_disagree_are_named_with_their_column() {
     check("traces.csv", Box::new(trace), &["run 13 is", "gap is "], (2, 3));
     let row = |bytes: Vec<u8>| bytes.into_iter().chain(*b"14,1,1,41,0,,,,0.0\n").collect();
     check("traces.csv", Box::new(row), &["run 14 is", "one has a row more"], (2, 3));
+    // In the middle, where other rows come after it.
+    let row = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap();
+        text.replacen("\n14,1,1,0,", "\n13,1,0,41,0,,,,0.0\n14,1,1,0,", 1).into_bytes()
+    };
+    check("traces.csv", Box::new(row), &["run 13 is", "one has a row more"], (2, 3));
     // What counts the same runs is compared as well.
     check("cells.csv", Box::new(change_field("stuck", "1,", "1")), &["cell 1 is", "stuck is"], (2, 3));
     check(
@@ -322,6 +328,24 @@ fn repeated_runs_that_disagree_are_named_with_their_column() {
         &["cell 1 is", "broken is"],
         (2, 3),
     );
+}
+
+/// Runs 24 to 26 are the end of cell 1 and the start of cell 2, and all that both have.
+#[test]
+fn cells_that_are_cut_alike_are_compared() {
+    let plan = one_shape();
+    let place = tempdir().unwrap();
+    let mut directories = shards(place.path(), &plan, Options::default(), &all_of(13));
+    directories.extend(shards(&place.path().join("again"), &plan, Options::default(), &[(9, 13)]));
+    let out = place.path().join("out");
+    for (cell, row) in [("cell 1", "1,"), ("cell 2", "2,")] {
+        let kept = fs::read(directories[8].join("cells.csv")).unwrap();
+        forge(&directories[8], "cells.csv", change_field("solved", row, "13"));
+        let message = disagreement(&directories, &out);
+        assert!(message.contains(&format!("{cell} is not the same")), "{message}");
+        forge(&directories[8], "cells.csv", |_| kept);
+    }
+    merged(&directories, &out).unwrap();
 }
 
 #[test]
@@ -336,6 +360,15 @@ fn without_rows_of_runs_cells_are_compared_and_what_is_not_is_told() {
     let agreed = merged(&directories, &out).unwrap();
     assert_eq!(agreed.notes.len(), 1);
     assert!(agreed.notes[0].contains("7 repeated runs could not be compared"), "{}", agreed.notes[0]);
+    // Runs 19 to 28, of two cells less than all; and 26 to 38, all of cell 2.
+    for (others, silent) in [(vec![(3, 8)], Some(10)), (vec![(2, 6)], None), (vec![(2, 6), (3, 6)], None)] {
+        let mut directories = directories[..2].to_vec();
+        directories.extend(shards(place.path(), &plan, options, &others));
+        let agreed = merged(&directories, &place.path().join(format!("{others:?}"))).unwrap();
+        let told = silent.map(|runs| format!("{runs} repeated runs could not be compared"));
+        assert_eq!(agreed.notes.len(), usize::from(told.is_some()), "{:?}", agreed.notes);
+        assert!(told.is_none_or(|told| agreed.notes[0].starts_with(&told)), "{:?}", agreed.notes);
+    }
     forge(&directories[2], "cells.csv", change_field("solved", "2,", "13"));
     let message = disagreement(&directories, &place.path().join("other"));
     assert!(message.contains("cell 2 is not the same") && message.contains("solved is"), "{message}");
@@ -367,6 +400,46 @@ fn the_likely_cause_of_a_disagreement_is_told() {
     manifest.write(&other).unwrap();
     let message = disagreement(&directories, &out);
     assert!(message.contains("builds from different commits"), "{message}");
+
+    // Trained on two machines, the first few runs on the one.
+    fs::remove_dir_all(&other).unwrap();
+    let mut broken = MadeUp { fail_at: Some(2), ..engine(9) };
+    shard_into(&other, &plan, &mut broken, options, Shard { index: 1, of: 2 }).unwrap_err();
+    let mut elsewhere = MadeUp { adapter: "elsewhere", ..engine(9) };
+    sweep_into(&other, &plan, &mut elsewhere, options, true).unwrap();
+    let causes = |name: &str, row: &'static str| {
+        let kept = fs::read(other.join(name)).unwrap();
+        forge(&other, name, change_field("steps", row, "7"));
+        let message = disagreement(&directories, &out);
+        forge(&other, name, |_| kept);
+        message
+    };
+    let message = causes("runs.csv", "2,");
+    assert!(message.contains("run 2 is not the same") && message.contains("is faulty"), "{message}");
+    let message = causes("runs.csv", "20,");
+    assert!(message.contains("run 20 is not the same") && message.contains(" and elsewhere "), "{message}");
+}
+
+#[test]
+fn cells_are_said_to_be_trained_by_whoever_trained_their_first_run() {
+    let plan = mixed_plan();
+    let place = tempdir().unwrap();
+    let options = Options { runs: RunsFile::None, ..Options::default() };
+    let mut directories = shards(place.path(), &plan, options, &all_of(2));
+    let other = place.path().join("other");
+    let mut broken = MadeUp { fail_at: Some(2), ..engine(9) };
+    shard_into(&other, &plan, &mut broken, options, Shard { index: 1, of: 2 }).unwrap_err();
+    let mut elsewhere = MadeUp { adapter: "elsewhere", ..engine(9) };
+    sweep_into(&other, &plan, &mut elsewhere, options, true).unwrap();
+    directories.push(other.clone());
+    // Run 0, and runs from 26 on.
+    for (row, cause) in [("0,", "is faulty"), ("2,", " and elsewhere ")] {
+        let kept = fs::read(other.join("cells.csv")).unwrap();
+        forge(&other, "cells.csv", change_field("solved", row, "13"));
+        let message = disagreement(&directories, &place.path().join("out"));
+        assert!(message.contains(cause), "{message}");
+        forge(&other, "cells.csv", |_| kept);
+    }
 }
 
 #[test]
@@ -395,6 +468,13 @@ fn missing_runs_are_listed_with_what_trains_them() {
     };
     assert!(message.contains("13 of 78 runs (39 to 51) are missing; train shard 4 of 6"), "{message}");
     assert!(message.contains("2-of-3 has some of them"), "{message}");
+    // Of two that are not taken, one ends where the missing runs begin, one begins where they end.
+    let directories = shards(place.path(), &plan, all_files(), &[(1, 3), (2, 6), (3, 3), (5, 6)]);
+    let OutputError::Missing(message) = error(merged(&directories, &out)) else {
+        panic!("nothing is missing")
+    };
+    assert!(message.contains("26 of 78 runs (26 to 51) are missing"), "{message}");
+    assert!(!message.contains("has some of them"), "{message}");
     let OutputError::Missing(message) = error(merged(&[], &out)) else { panic!("nothing is missing") };
     assert!(message.contains("no directory"), "{message}");
 }
@@ -479,6 +559,19 @@ fn with_runs_missing_cells_count_those_that_are_there() {
     assert!(merge(&directories, &out, MISSING).unwrap().was_there);
     let message = refusal(merge(&directories[..2], &out, MISSING).map(|_| ()));
     assert!(message.contains("an incomplete merge that has runs which are missing now"), "{message}");
+    // What was missing is missing less: at its end, and at its start.
+    for (name, with, missing) in
+        [("end", (12, 13), [(27, 33), (36, 39)]), ("start", (10, 13), [(30, 39), (39, 39)])]
+    {
+        let out = place.path().join(name);
+        let five = [&directories[..], &shards(place.path(), &plan, options, &[(2, 7), (4, 7)])].concat();
+        merge(&five, &out, MISSING).unwrap();
+        let six = [five, shards(place.path(), &plan, options, &[with])].concat();
+        let less = merge(&six, &out, MISSING).unwrap();
+        assert!(!less.was_there);
+        let missing: Vec<(u64, u64)> = missing.into_iter().filter(|gap| gap.0 < gap.1).collect();
+        assert_eq!(less.manifest.missing, missing, "{name}");
+    }
     let more = shards(place.path(), &plan, options, &[(2, 7), (4, 7), (6, 7), (7, 7)]);
     let all = merged(&[directories, more].concat(), &out).unwrap();
     assert!(!all.was_there);
@@ -537,6 +630,14 @@ fn parts_of_other_sweeps_are_refused() {
     assert!(message.contains("not all runs are counted"), "{message}");
     let message = with(&|manifest| manifest.shard = Some(Shard { index: 0, of: 2 }));
     assert!(message.contains("its numbers of runs cannot be"), "{message}");
+    for change in [
+        (|manifest| manifest.runs += 13) as fn(&mut Manifest),
+        |manifest| manifest.seeds += 1,
+        |manifest| (manifest.runs, manifest.cell_count) = (0, 0),
+    ] {
+        let message = with(&change);
+        assert!(message.contains("its numbers of runs cannot be"), "{message}");
+    }
     let message = with(&|manifest| manifest.files.clear());
     assert!(message.contains("does not tell what was written"), "{message}");
     sealed.write(&second).unwrap();
@@ -551,6 +652,43 @@ fn parts_of_other_sweeps_are_refused() {
     }
     assert!(!out.exists());
     merged(&[first, second], &out).unwrap();
+}
+
+#[test]
+fn a_merge_that_fails_leaves_the_place_as_it_was() {
+    let place = tempdir().unwrap();
+    let directories = shards(place.path(), &mixed_plan(), all_files(), &all_of(4));
+    let (made, there) = (place.path().join("made"), place.path().join("there"));
+    fs::create_dir(&there).unwrap();
+    let fails = || {
+        for out in [&made, &there] {
+            let message = error(merged(&directories, out)).to_string();
+            // But for the place where files are made, which is empty.
+            assert!(fs::read_dir(&there).unwrap().all(|entry| entry.unwrap().file_name() == PLACE));
+            assert!(fs::read_dir(there.join(PLACE)).map_or(true, |mut entries| entries.next().is_none()));
+            assert!(!made.exists());
+            if out == &there {
+                return message;
+            }
+        }
+        unreachable!()
+    };
+    let kept = |name: &str| fs::read(directories[1].join(name)).unwrap();
+    // Files that are what the manifest tells, and not what they should be.
+    let head = kept("cells.csv");
+    forge(&directories[1], "cells.csv", |bytes| [b"x", &bytes[..]].concat());
+    assert!(fails().contains("cells.csv: its columns are not those of "));
+    forge(&directories[1], "cells.csv", |_| head);
+    let cells = kept("partial_cells.jsonl");
+    forge(&directories[1], "partial_cells.jsonl", |bytes| [&bytes[..], &bytes[..]].concat());
+    assert!(fails().contains("its cells are not those at the borders"));
+    forge(&directories[1], "partial_cells.jsonl", |_| cells);
+    // Something else in the place of a file.
+    fs::remove_file(directories[1].join("runs.csv")).unwrap();
+    assert!(fails().contains("it is not there any more"));
+    fs::create_dir(directories[1].join("runs.csv")).unwrap();
+    let message = fails();
+    assert!(message.contains("runs.csv") && message.contains("no regular file"), "{message}");
 }
 
 /// The files that a spec names need not be there: their hashes are in the plan.

@@ -24,7 +24,7 @@ pub(super) fn read(values: &Values) -> Result<Points, String> {
                 [rows, _] if *rows > MOST_POINTS => {
                     return Err(format!("{shown}: {rows} points, more than {MOST_POINTS}"));
                 }
-                [width] | [_, width] if *width > 0 && !numbers.is_empty() => *width,
+                [width] | [_, width] if !numbers.is_empty() => *width,
                 _ => {
                     return Err(format!(
                         "{shown}: expected one point or rows of points, found the shape {shape:?}"

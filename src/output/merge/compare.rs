@@ -42,21 +42,19 @@ pub fn agree(first: &Part, second: &Part, shared: &Range<u64>) -> Result<u64, Ou
         part.range.start.max(cell * seeds)..part.range.end.min((cell + 1).saturating_mul(seeds))
     };
     let same = |cell| of_cell(first, cell) == of_cell(second, cell);
-    let numbers = shared.start / seeds..(shared.end - 1) / seeds + 1;
-    let borders = [numbers.start, numbers.end - 1];
+    let numbers = shared.start / seeds..shared.end.div_ceil(seeds);
     for name in [cells::FILE, curves::FILE] {
         rows(first, second, name, "cell", numbers.clone(), same)?;
     }
     if options.runs != RunsFile::None {
         return Ok(0);
     }
-    // All cells between the borders are whole in both.
-    let silent = |cell: u64| {
+    // Between the borders cells are whole in both.
+    let silent = numbers.filter(|&cell| !same(cell)).map(|cell| {
         let runs = shared.start.max(cell * seeds)..shared.end.min((cell + 1).saturating_mul(seeds));
-        if same(cell) { 0 } else { runs.end - runs.start }
-    };
-    let distinct = if borders[0] == borders[1] { &borders[..1] } else { &borders[..] };
-    Ok(distinct.iter().map(|&cell| silent(cell)).sum())
+        runs.end - runs.start
+    });
+    Ok(silent.sum())
 }
 
 /// Compares the rows of a file, sorted by the number of a run or a cell: those whose number is one of `numbers` and is

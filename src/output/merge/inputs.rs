@@ -387,3 +387,20 @@ fn damage(part: &Part, name: &str) -> Result<Option<&'static str>, OutputError> 
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_are_not_there_yet_are_beside_what_is() {
+        let here = fs::canonicalize(".").unwrap();
+        assert_eq!(settled(Path::new("no-such/x")), here.join("no-such/x"));
+        assert_eq!(settled(Path::new("no-such")), here.join("no-such"));
+        let place = tempfile::tempdir().unwrap();
+        let real = fs::canonicalize(place.path()).unwrap();
+        assert_eq!(settled(&place.path().join("a/../b")), settled(&place.path().join("a/../b")));
+        assert_eq!(settled(&place.path().join("a/b/c")), real.join("a/b/c"));
+        assert_eq!(settled(&place.path().join("a/..")), place.path().join("a/.."));
+    }
+}
