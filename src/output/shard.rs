@@ -258,3 +258,21 @@ fn with(out: &Path, end: &str) -> PathBuf {
     name.push(end);
     out.with_file_name(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_lead_to_the_place_of_their_shard() {
+        let of = |name: &str| goes_to(&Path::new("a").join(name));
+        for (name, place) in [("2.part", "a/2"), ("2.part-17", "a/2"), ("x.part.part-3", "a/x.part")] {
+            assert_eq!(of(name).as_deref(), Some(Path::new(place)), "{name}");
+        }
+        for name in
+            ["2", ".part", ".part-2", "2.part-", "2.part-x", "2.partial", "2.part2", "2.part-99999999999"]
+        {
+            assert_eq!(of(name), None, "{name}");
+        }
+    }
+}
