@@ -296,3 +296,50 @@ pub fn flags(options: &Options) -> Vec<String> {
     }
     flags
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::mock::MockEngine;
+    use crate::spec::{Overrides, parse};
+
+    #[test]
+    fn a_lock_is_no_file_and_what_is_no_directory_an_error() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(!holds_files(place.path()).unwrap());
+        assert!(!holds_files(&place.path().join("none")).unwrap());
+        fs::write(place.path().join(lock::FILE), "").unwrap();
+        assert!(!holds_files(place.path()).unwrap());
+        assert!(holds_files(&place.path().join(lock::FILE)).is_err());
+        fs::write(place.path().join("notes.txt"), "").unwrap();
+        assert!(holds_files(place.path()).unwrap());
+    }
+
+    #[test]
+    fn flags_that_files_do_not_answer_are_named() {
+        let held = Options { trace: 2, verify: 0.5, ..Options::default() };
+        assert!(missing(&held, &held).is_empty() && missing(&held, &Options::default()).is_empty());
+        let more = Options { trace: 3, verify: 0.75, save_params: true, runs: RunsFile::Parquet };
+        assert_eq!(missing(&held, &more), ["--runs parquet", "--trace 3", "--save-params", "--verify 0.75"]);
+        assert!(missing(&more, &held).iter().eq(["--runs csv"]));
+        let less = Options { trace: 1, verify: 0.25, runs: RunsFile::None, ..held };
+        assert!(missing(&held, &less).is_empty());
+    }
+
+    /// An engine that gave way to another is one of the session, not of the sweep.
+    #[test]
+    fn a_resumed_sweep_tells_of_the_engine_that_is_lacking_now() {
+        let place = tempfile::tempdir().unwrap();
+        let (plan, _) = parse("[task]\ndataset = \"xor\"\n", "x.toml", &Overrides::default()).unwrap();
+        let held = Manifest::new(&plan, MockEngine::default().description(), Options::default(), &[]);
+        held.write(place.path()).unwrap();
+        let wanted = Manifest { fallback: Some("no adapter".into()), started_at: 0, ..held.clone() };
+        match decide(place.path(), &plan, &wanted, Permission::Resume).unwrap() {
+            Decision::Resume(on) => {
+                assert_eq!((on.fallback.as_deref(), on.started_at), (Some("no adapter"), held.started_at));
+            }
+            _ => panic!("it is unfinished"),
+        }
+    }
+}

@@ -218,3 +218,62 @@ impl History {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::mock::MockEngine;
+    use crate::output::Options;
+    use crate::spec::{Overrides, Shard, parse};
+
+    fn manifest() -> Manifest {
+        let (plan, _) =
+            parse("[task]\ndataset = \"xor\"\n[runs]\nseeds = 10\n", "x.toml", &Overrides::default())
+                .unwrap();
+        Manifest::new(&plan, MockEngine::default().description(), Options::default(), &[])
+    }
+
+    fn entry(from: u64, to: u64) -> Entry {
+        Entry { from, to, files: BTreeMap::new(), open: None, totals: Totals::default() }
+    }
+
+    #[test]
+    fn a_line_is_of_one_sweep() {
+        let ours = manifest();
+        let line = entry(0, 3).line(&ours).unwrap();
+        assert_eq!(Entry::of_line(&line, &key(&ours)), Some(entry(0, 3)));
+        for other in [
+            Manifest { plan_hash: "another".into(), ..ours.clone() },
+            Manifest { shard: Some(Shard { index: 1, of: 1 }), ..ours.clone() },
+            Manifest { options: Options { trace: 1, ..ours.options }, ..ours.clone() },
+        ] {
+            assert_eq!(Entry::of_line(&line, &key(&other)), None);
+        }
+        // What else a manifest tells does not matter.
+        assert_eq!(key(&Manifest { started_at: 0, ..ours.clone() }), key(&ours));
+    }
+
+    #[test]
+    fn windows_follow_each_other_within_the_sweep() {
+        let ours = manifest();
+        let place = tempfile::tempdir().unwrap();
+        for (windows, next) in [
+            (vec![(0, 3), (3, 10)], 10),
+            (vec![(0, 3), (3, 11)], 3),
+            (vec![(0, 3), (3, 3)], 3),
+            (vec![(0, 3), (4, 5)], 3),
+            (vec![(0, 3), (2, 5)], 3),
+            (vec![(0, 0), (0, 3)], 0),
+            (vec![(1, 3)], 0),
+        ] {
+            let lines = windows.iter().flat_map(|&(from, to)| entry(from, to).line(&ours).unwrap());
+            fs::write(place.path().join(FILE), lines.collect::<Vec<u8>>()).unwrap();
+            let history = read(place.path(), &[], &ours).unwrap().unwrap();
+            assert_eq!(history.next, next, "{windows:?}");
+            assert_eq!(history.damage, (next < 10).then_some((FILE, CHANGED)), "{windows:?}");
+        }
+    }
+}

@@ -467,7 +467,9 @@ fn sealed(mut content: Json) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Measured, Units};
+    use crate::engine::mock::MockEngine;
+    use crate::engine::{Engine, Measured, Units};
+    use crate::spec::{Overrides, parse};
 
     #[test]
     fn every_kind_of_stuck_run_is_counted_apart() {
@@ -527,5 +529,57 @@ mod tests {
         assert_eq!(all.examples(), "0, 1, 2, 3, 50, 51, 52, 53, 54, 55");
         all.merge(&found(90, 1));
         assert_eq!(all.examples(), "0, 1, 2, 3, 50, 51, 52, 53, 54, 55, …");
+    }
+
+    fn manifest() -> Manifest {
+        let (plan, _) = parse("[task]\ndataset = \"xor\"\n", "x.toml", &Overrides::default()).unwrap();
+        Manifest::new(&plan, MockEngine::default().description(), Options::default(), &[])
+    }
+
+    #[test]
+    fn lengths_are_checked_and_cells_to_the_byte() {
+        let place = tempfile::tempdir().unwrap();
+        let here = place.path();
+        let mut manifest = manifest();
+        for name in ["runs.csv", cells::FILE] {
+            std::fs::write(here.join(name), "abc").unwrap();
+            manifest.files.insert(name.into(), Content::of(&here.join(name)).unwrap());
+        }
+        manifest.check(here).unwrap();
+        std::fs::write(here.join("runs.csv"), "abd").unwrap();
+        manifest.check(here).unwrap();
+        let told = |text: &str| manifest.check(here).unwrap_err().to_string().contains(text);
+        std::fs::write(here.join(cells::FILE), "abd").unwrap();
+        assert!(told("cells.csv: it holds other bytes than were written"));
+        std::fs::write(here.join(cells::FILE), "abc").unwrap();
+        std::fs::write(here.join("runs.csv"), "ab").unwrap();
+        assert!(told("runs.csv: it has 2 bytes, not the 3"));
+    }
+
+    #[test]
+    fn no_manifest_is_none_and_what_is_no_file_an_error() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(Manifest::read(place.path()).unwrap().is_none());
+        assert!(Manifest::read(&place.path().join("none")).unwrap().is_none());
+        manifest().write(place.path()).unwrap();
+        assert_eq!(
+            Manifest::read(place.path()).unwrap(),
+            Some(manifest()).map(|now| Manifest {
+                started_at: Manifest::read(place.path()).unwrap().unwrap().started_at,
+                ..now
+            })
+        );
+        std::fs::remove_file(place.path().join(FILE)).unwrap();
+        std::fs::create_dir(place.path().join(FILE)).unwrap();
+        assert!(Manifest::read(place.path()).is_err());
+    }
+
+    #[test]
+    fn the_commit_is_the_one_that_was_built() {
+        assert_eq!(git_hash().as_deref(), option_env!("SYMBREAK_GIT_HASH"));
+        if let Some(hash) = git_hash() {
+            let of_git = hash.chars().take_while(char::is_ascii_hexdigit).count();
+            assert!(of_git >= 7, "{hash}");
+        }
     }
 }

@@ -205,12 +205,7 @@ impl Place {
     /// Writes the spec and the scripts, each whole, and makes the directories that tasks write into.
     pub fn prepare(&self, plan: &Plan, scripts: &[(&str, &str)]) -> Result<(), OutputError> {
         let spec = spec(plan);
-        if spec.len() as u64 > spec::MOST_BYTES {
-            return Err(OutputError::Refused(format!(
-                "the spec with all swept values is larger than the {} MiB that tasks would read; sweep fewer values",
-                spec::MOST_BYTES >> 20
-            )));
-        }
+        within(spec::MOST_BYTES, &spec)?;
         for name in [LOGS, SHARDS] {
             let path = self.directory.join(name);
             fs::create_dir_all(&path).map_err(failed("create the directory", &path))?;
@@ -220,6 +215,17 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Makes sure that tasks would read a spec, which is given as text.
+fn within(most: u64, spec: &str) -> Result<(), OutputError> {
+    if spec.len() as u64 > most {
+        return Err(OutputError::Refused(format!(
+            "the spec with all swept values is larger than the {} MiB that tasks would read; sweep fewer values",
+            most >> 20
+        )));
+    }
+    Ok(())
 }
 
 /// `spec.toml`
@@ -298,4 +304,99 @@ pub fn last_words(log: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&tail);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
     Some(line.chars().filter(|c| !c.is_control()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Overrides, parse};
+
+    fn plan(lines: &str) -> Plan {
+        let text = format!("name = \"my sweep\"\n[task]\ndataset = \"xor\"\n{lines}");
+        parse(&text, "x.toml", &Overrides::default()).unwrap().0
+    }
+
+    fn submission(plan: &Plan, directory: &Path) -> Submission {
+        Submission::new(plan, 3, Vec::new(), directory, Path::new("/"))
+    }
+
+    #[test]
+    fn the_merge_is_called_as_the_array_is() {
+        let of = submission(&plan(""), Path::new("/a"));
+        assert!(of.job_name.starts_with("my-sweep-"), "{}", of.job_name);
+        assert_eq!(of.merge_name(), format!("{}-merge", of.job_name));
+    }
+
+    #[test]
+    fn what_was_submitted_is_kept_and_anything_else_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let here = place.path();
+        let ours = plan("");
+        let mut wanted = submission(&ours, here);
+        assert_eq!(Submission::read(here).unwrap(), None);
+        assert!(Submission::read(&here.join("none")).unwrap().is_none());
+        assert_eq!(held(here, &ours, &wanted).unwrap(), None);
+        fs::write(here.join("notes.txt"), "").unwrap();
+        assert!(
+            matches!(held(here, &ours, &wanted), Err(OutputError::Refused(why)) if why.contains("holds files"))
+        );
+
+        // Nothing was given to the cluster yet: another plan may take its place.
+        let other = plan("[train]\nlr = 3\n");
+        let of_other = submission(&other, here);
+        wanted.write(here).unwrap();
+        assert_eq!(Submission::read(here).unwrap().as_ref(), Some(&wanted));
+        fs::create_dir(here.join(SHARDS)).unwrap();
+        assert_eq!(held(here, &other, &of_other).unwrap(), None);
+        // Not when a task has left something, nor when jobs are known.
+        let refused = |what: &str| match held(here, &other, &of_other) {
+            Err(OutputError::Refused(why)) => assert!(why.contains(what), "{why}"),
+            other => panic!("{other:?}"),
+        };
+        fs::create_dir(here.join(SHARDS).join("1.part")).unwrap();
+        refused("was submitted for another plan (train.lr: ");
+        fs::remove_dir(here.join(SHARDS).join("1.part")).unwrap();
+        wanted.add(here, "1-3".into(), Some("7".into()), None).unwrap();
+        let kept = Submission::read(here).unwrap().unwrap();
+        let [Submitted { tasks, array, merge, .. }] = &kept.submitted[..] else { panic!("{kept:?}") };
+        assert_eq!((tasks.as_str(), array.as_deref(), merge.as_deref()), ("1-3", Some("7"), None));
+        refused("was submitted for another plan (train.lr: ");
+        assert_eq!(held(here, &ours, &wanted).unwrap(), Some(kept));
+
+        // Something that is no file in its place.
+        fs::remove_file(here.join(FILE)).unwrap();
+        fs::create_dir(here.join(FILE)).unwrap();
+        assert!(Submission::read(here).is_err());
+    }
+
+    #[test]
+    fn what_tasks_read_is_written() {
+        let place = tempfile::tempdir().unwrap();
+        let here = place.path();
+        let plan = plan("");
+        let (entered, _) = Place::enter(here, &plan, &submission(&plan, here)).unwrap();
+        entered.prepare(&plan, &[("run.sh", "true\n")]).unwrap();
+        assert_eq!(fs::read_to_string(here.join("run.sh")).unwrap(), "true\n");
+        assert_eq!(fs::read_to_string(here.join(SPEC)).unwrap(), spec(&plan));
+        assert!(here.join(LOGS).is_dir() && here.join(SHARDS).is_dir());
+        let most = "x".repeat(3 << 20);
+        within(3 << 20, &most).unwrap();
+        let error = within(3 << 20, &(most + "x")).unwrap_err().to_string();
+        assert!(error.contains("3 MiB") && error.contains("sweep fewer values"), "{error}");
+    }
+
+    #[test]
+    fn the_last_words_of_a_log_are_its_last_line_that_has_any() {
+        let place = tempfile::tempdir().unwrap();
+        let log = place.path().join("log");
+        let words = |text: &str| {
+            fs::write(&log, text).unwrap();
+            last_words(&log)
+        };
+        assert_eq!(last_words(&place.path().join("none")), None);
+        assert_eq!(words(""), None);
+        assert_eq!(words("\n  \n"), None);
+        assert_eq!(words("first\n  last \u{1b}[31mred\u{7}  \n\n \n").as_deref(), Some("last [31mred"));
+        assert_eq!(words(&format!("{}\nend\n", "x".repeat(9000))).as_deref(), Some("end"));
+    }
 }

@@ -302,4 +302,18 @@ mod tests {
         assert!(text.contains("on a plateau and 4 with a gradient"), "{text}");
         assert!(!shown(1, false, Counts::default()).contains("plateau and"));
     }
+
+    #[test]
+    fn a_cell_that_is_not_there_has_no_values() {
+        let (plan, _) = parse(
+            "[task]\ndataset = \"xor\"\n[sweep]\n\"init.scale\" = [1.0, 2.0]\n",
+            "x.toml",
+            &Overrides::default(),
+        )
+        .unwrap();
+        assert_eq!(values(&plan.grid, "1"), Some(vec![Value::Number(2.0)]));
+        for other in ["2", "3", "-1", "x", ""] {
+            assert_eq!(values(&plan.grid, other), None, "{other}");
+        }
+    }
 }

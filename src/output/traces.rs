@@ -47,3 +47,37 @@ pub fn write(rows: &mut Rows, place: Place<'_>, result: &RunResult, measured: &[
         rows.end();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Measured;
+    use crate::measure::Symmetry;
+    use crate::output::runs::Swept;
+
+    #[test]
+    fn a_trace_ends_before_the_step_at_which_the_run_diverges() {
+        let at =
+            Measured { loss: 0.25, error: 0.5, gradient_norm: 0.125, units: None, symmetry: Symmetry::None };
+        let swept = Swept::new(&[]);
+        let steps = |diverge_step: Option<u32>| {
+            let run = RunResult {
+                initial: at,
+                last: at,
+                solve_step: None,
+                diverge_step,
+                steps: 4,
+                symmetry: vec![Symmetry::None; 4],
+                trace: vec![at; 4],
+            };
+            let mut rows = Rows::default();
+            write(&mut rows, Place { number: 7, cell: 3, seed: 1, swept: &swept }, &run, &[0, 1, 2, 4]);
+            String::from_utf8(rows.as_bytes().to_vec()).unwrap()
+        };
+        let row = |step: u32| format!("7,3,1,{step},0.25,,,,0.125\n");
+        assert_eq!(steps(None), [0, 1, 2, 4].map(row).concat());
+        assert_eq!(steps(Some(2)), [0, 1].map(row).concat());
+        assert_eq!(steps(Some(3)), [0, 1, 2].map(row).concat());
+        assert_eq!(steps(Some(0)), "");
+    }
+}

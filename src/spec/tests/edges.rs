@@ -372,3 +372,10 @@ fn base_points_are_kept_once() {
     let (plan, _) = plan_with("", &set(&[&values, "init.scale=0"]));
     assert!(plan.programs[0].points.is_some() && plan.base.values.is_none());
 }
+
+#[test]
+fn swept_keys_are_quoted_in_a_frozen_spec() {
+    let (plan, _) = plan_with("", &sweep(&["init.scale=1,2"]));
+    let text = frozen::to_toml(&plan);
+    assert!(text.contains("\n[sweep]\n\"init.scale\" = [1.0,2.0]\n"), "{text}");
+}
