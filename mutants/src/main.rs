@@ -137,19 +137,23 @@ fn main() -> Result<()> {
     let (mutants, tests, tree, patience) = (&mutants, &tests, &options.tree, options.patience);
     let trials = Trials { mutants, tests, kills, tree, workers, patience, deadline };
     trials.all(&woven, told)?;
-    for number in alone.into_iter().take_while(|_| Instant::now() < deadline) {
-        let mut verdict = Verdict::Unreached;
-        // Most show in the library's own tests, which are built in a fraction of the time.
-        for tests in [&[], &options.tests[..]] {
-            verdict = match build::build_alone(root, tree, &mutants[number], tests)? {
+    // Most show in the library's own tests, which are built in a fraction of the time.
+    let mut left = alone;
+    for tests in [&[], &options.tests[..]] {
+        let mut living = Vec::new();
+        for number in left.into_iter().take_while(|_| Instant::now() < deadline) {
+            let verdict = match build::build_alone(root, tree, &mutants[number], tests)? {
                 Some(executables) => trials.alone(number, &executables)?,
                 None => Verdict::Refused,
             };
-            if matches!(verdict, Verdict::Caught(_) | Verdict::TimedOut(_) | Verdict::Refused) {
-                break;
+            let lives = !matches!(verdict, Verdict::Caught(_) | Verdict::TimedOut(_) | Verdict::Refused);
+            if lives && tests.is_empty() {
+                living.push(number);
+            } else {
+                told(number, verdict);
             }
         }
-        told(number, verdict);
+        left = living;
     }
     let results = results.into_inner().expect("no worker panics");
     results.write()?;
