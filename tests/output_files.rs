@@ -169,11 +169,15 @@ fn rows_do_not_depend_on_the_windows() {
 #[test]
 fn rows_made_on_many_cores_are_in_the_order_of_run_numbers() {
     let plan = plan("[train]\nsteps = 1\n[runs]\nseeds = 140000");
-    let place = tempdir().unwrap();
-    sweep_into(place.path(), &plan, &mut engine(140_000), Options::default(), false).unwrap();
-    let text = read(place.path(), "runs.csv");
-    let numbers = text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse::<u64>().unwrap());
-    assert!(numbers.eq(0..140_000));
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let place = tempdir().unwrap();
+        let sweep = || sweep_into(place.path(), &plan, &mut engine(140_000), Options::default(), false);
+        pool.install(sweep).unwrap();
+        let text = read(place.path(), "runs.csv");
+        let numbers = text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse::<u64>().unwrap());
+        assert!(numbers.eq(0..140_000), "{threads}");
+    }
 }
 
 #[test]
