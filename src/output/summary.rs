@@ -264,8 +264,8 @@ mod tests {
     #[test]
     fn sixty_cells_are_shown_and_the_others_counted() {
         let none = Counts::default();
-        assert!(!shown(60, false, none.clone()).contains('…'));
-        assert!(shown(61, false, none.clone()).contains("\n… and 1 more cell in there"));
+        assert!(!shown(60, false, none).contains('…'));
+        assert!(shown(61, false, none).contains("\n… and 1 more cell in there"));
         assert!(shown(63, false, none).contains("\n… and 3 more cells in there"));
     }
 
