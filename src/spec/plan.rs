@@ -148,7 +148,7 @@ impl Plan {
         let mut spec = self.base.clone();
         self.grid.set(&mut spec, number);
         let Variant { program, point } = self.variants[self.grid.variant(number)];
-        let settings = Run { point, ..spec.settings() };
+        let settings = Run { master: self.master, point, ..spec.settings() };
         Cell { program: program as usize, settings, point_a_seed: self.point_a_seed }
     }
 

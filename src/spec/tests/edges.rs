@@ -262,9 +262,11 @@ fn targets_that_add_up_to_one_but_for_rounding_are_probabilities() {
 
 #[test]
 fn settings_reach_runs_whole() {
-    let (plan, _) = plan_with("[runs]\nseed = 77\nseeds = 3\n", &none());
+    let (mut plan, _) = plan_with("[runs]\nseed = 77\nseeds = 3\n", &none());
     assert_eq!(plan.cell(0).settings.master, 77);
     assert_eq!((plan.run(2).master, plan.run(2).seed), (77, 2));
+    plan.master = 78;
+    assert_eq!(plan.cell(0).settings.master, 78);
     let noise = ["gradient_noise", "input_noise", "mask", "dropout"];
     for name in noise {
         let flag = format!("noise.{}", name.trim_end_matches("_noise"));
