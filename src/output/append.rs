@@ -398,6 +398,15 @@ mod tests {
         assert!(open(place.path()).is_err());
     }
 
+    /// What can be opened and not be read: the program's own memory, from address 0 on.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_no_change() {
+        let mut again = Again::open("/proc/self/mem".into()).unwrap().unwrap();
+        let mark = Content { bytes: 3, blake3: hash(b"abc") };
+        assert!(matches!(again.matches(&mark), Err(OutputError::File { action: "read", .. })));
+    }
+
     /// Reads all of a sparse file of `length` bytes with ends of lines `at`.
     fn lines(at: &[u64], length: u64) -> io::Result<u64> {
         let place = tempdir()?;

@@ -200,3 +200,75 @@ fn swept(resolved: &Json) -> Vec<Json> {
     };
     resolved["sweep"].as_object().into_iter().flatten().map(column).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::mock::MockEngine;
+    use crate::output::Options;
+    use crate::spec::{Overrides, parse};
+
+    #[test]
+    fn files_are_named_and_lead_to_each_other() {
+        let text =
+            "[task]\ndataset = \"xor\"\n[sweep]\n\"init.scale\" = \"2,0.5\"\n\"net.bias\" = [true, false]\n";
+        let (plan, _) = parse(text, "x.toml", &Overrides::default()).unwrap();
+        let on = MockEngine::default().description();
+        let described = |options: Options| {
+            let package = package(&Manifest::new(&plan, on.clone(), options, &[]));
+            let resources = package["resources"].as_array().unwrap().iter();
+            let name = |resource: &Json| (resource["name"].to_string(), resource["path"].to_string());
+            let names: Vec<_> = resources.map(name).collect();
+            (package, names.into_iter().map(|(name, path)| name + " " + &path).collect::<Vec<_>>())
+        };
+        let (_, few) = described(Options { runs: RunsFile::None, ..Options::default() });
+        assert_eq!(few, ["\"cells\" \"cells.csv\"", "\"curves\" \"curves.csv\""]);
+        let (package, all) =
+            described(Options { runs: RunsFile::Parquet, trace: 1, save_params: true, ..Options::default() });
+        assert_eq!(
+            all,
+            [
+                "\"cells\" \"cells.csv\"",
+                "\"runs\" \"runs.parquet\"",
+                "\"curves\" \"curves.csv\"",
+                "\"traces\" \"traces.csv\"",
+                "\"params_init\" \"params_init.npy\"",
+                "\"params_final\" \"params_final.npy\"",
+            ]
+        );
+        let to_cells =
+            json!([{ "fields": ["cell"], "reference": { "resource": "cells", "fields": ["cell"] } }]);
+        for at in 1..4 {
+            assert_eq!(package["resources"][at]["schema"]["foreignKeys"], to_cells);
+        }
+        let cells = &package["resources"][0]["schema"];
+        assert_eq!(cells["primaryKey"], json!(["cell"]));
+        let swept = &cells["fields"].as_array().unwrap()[1..3];
+        assert_eq!(swept[0]["name"], "init.scale");
+        assert_eq!(swept[0]["constraints"], json!({ "required": true, "minimum": 0.5, "maximum": 2.0 }));
+        assert_eq!(
+            (&swept[1]["type"], &swept[1]["constraints"]),
+            (&json!("boolean"), &json!({ "required": true }))
+        );
+    }
+
+    #[test]
+    fn a_column_has_what_is_known_of_it_and_nothing_empty() {
+        let plain = Heading::new("x", Kind::Float, "An x.");
+        let as_json = |constraints: Json| json!({ "name": "x", "type": "number", "description": "An x.", "constraints": constraints });
+        assert_eq!(field(&plain), as_json(json!({ "required": true })));
+        assert_eq!(
+            field(&plain.optional()),
+            json!({ "name": "x", "type": "number", "description": "An x." })
+        );
+        assert_eq!(field(&plain.share()), as_json(json!({ "required": true, "minimum": 0, "maximum": 1 })));
+        let mut steps = as_json(json!({ "required": true, "minimum": 0 }));
+        steps["type"] = "integer".into();
+        steps["unit"] = "steps".into();
+        assert_eq!(field(&Heading::new("x", Kind::Count, "An x.").in_unit("steps")), steps);
+        let words = field(&Heading::new("x", Kind::Word, "An x.").one_of(&["a", "b"]));
+        assert_eq!((&words["type"], &words["constraints"]["enum"]), (&json!("string"), &json!(["a", "b"])));
+        assert_eq!(field(&Heading::new("x", Kind::Flag, "An x."))["type"], "boolean");
+    }
+}

@@ -141,18 +141,17 @@ fn read_parquet(path: PathBuf, mut then: impl FnMut(Recorded)) -> Result<(), Out
             .position(|column| *column == name)
             .ok_or_else(|| damaged(format!("it has no column {name}")))?;
     }
-    let mut before = 0;
+    let (mut count, mut end) = (0, 0);
     for group in groups {
         let group = group?;
-        let mut count = 0;
+        end += group.rows();
         rows(&at.map(|at| &group.columns()[at])).for_each(|run| {
             count += 1;
             then(run);
         });
-        if count != group.rows() {
-            return Err(damaged(format!("row {} is not what this program writes", before + count)));
+        if count != end {
+            return Err(damaged(format!("row {count} is not what this program writes")));
         }
-        before += count;
     }
     Ok(())
 }
