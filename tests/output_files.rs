@@ -166,6 +166,21 @@ fn rows_do_not_depend_on_the_windows() {
     }
 }
 
+/// Cells are cut by the pieces that cores make, and by windows.
+#[test]
+fn cells_do_not_depend_on_pieces() {
+    let plan =
+        plan("[train]\nsteps = 1\n[sweep]\n\"init.scale\" = \"0.1,0.2,0.3,0.4\"\n[runs]\nseeds = 30000");
+    let (whole, cut) = (tempdir().unwrap(), tempdir().unwrap());
+    let manifest = sweep_into(whole.path(), &plan, &mut engine(120_000), Options::default(), false).unwrap();
+    let in_windows = sweep_into(cut.path(), &plan, &mut engine(7001), Options::default(), false).unwrap();
+    assert!(files(whole.path()) == files(cut.path()));
+    // Time adds up, whatever there is of it.
+    for manifest in [manifest, in_windows] {
+        assert!(manifest.training_seconds > 0.0 && manifest.total_seconds >= manifest.training_seconds);
+    }
+}
+
 #[test]
 fn rows_made_on_many_cores_are_in_the_order_of_run_numbers() {
     let plan = plan("[train]\nsteps = 1\n[runs]\nseeds = 140000");

@@ -146,7 +146,8 @@ fn progress_is_that_of_the_attempt_that_is_furthest() {
     assert_eq!(progress(&out).unwrap(), Progress::Runs(10));
     // None of its attempts.
     for name in ["2.part-x", "2.part-3x", "22.part", "3.part"] {
-        begun(&place.path().join(name), &plan, SECOND, 3);
+        begun(&place.path().join(name), &plan, SECOND, 5);
+        assert!(Manifest::read(&place.path().join(name)).unwrap().unwrap().counts.runs_finished > 10);
     }
     assert_eq!(progress(&out).unwrap(), Progress::Runs(10));
     fs::create_dir(&out).unwrap();
@@ -207,6 +208,22 @@ fn attempts_that_nobody_can_go_on_with_are_told() {
     let names: Vec<&str> = found[3..].iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["2.part-5", "2.part-6"]);
     assert!(found[3].1.contains("cells.csv") && !found[4].1.is_empty(), "{found:?}");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", place.path().join("2.part-7")).unwrap();
+        assert_eq!(told()[5..], [("2.part-7".to_string(), "it is not a directory".to_string())]);
+    }
+}
+
+#[test]
+fn parameters_of_a_shard_are_as_many_as_its_runs() {
+    let (plan, place) = (plan("[train]\nsteps = 40\n[runs]\nseeds = 26"), tempdir().unwrap());
+    let options = Options { save_params: true, ..options() };
+    shard_into(place.path(), &plan, &mut engine(9), options, Shard { index: 2, of: 2 }).unwrap();
+    for name in ["params_init.npy", "params_final.npy"] {
+        let bytes = fs::read(place.path().join(name)).unwrap();
+        assert_eq!(npyz::NpyFile::new(&bytes[..]).unwrap().shape(), [13, 9], "{name}");
+    }
 }
 
 #[test]
