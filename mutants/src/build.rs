@@ -112,7 +112,8 @@ fn weave_all(
 /// The executables, and the compiler's errors.
 fn compile(tree: &Path, tests: &[String]) -> Result<(Vec<PathBuf>, Vec<Value>)> {
     let output = Command::new("cargo")
-        .args(["test", "--no-run", "--no-default-features", "--lib", "--bins", "--message-format=json"])
+        .args(["test", "--no-run", "--no-default-features", "--lib", "--message-format=json"])
+        .args((!tests.is_empty()).then_some("--bins"))
         .args(tests.iter().map(|test| format!("--test={test}")))
         .current_dir(tree)
         // Mutants are not code to be linted; training must not take for ever.

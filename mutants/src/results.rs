@@ -104,7 +104,8 @@ impl Results {
     }
 
     fn is_explained(&self, row: &Row) -> bool {
-        matches!(row.verdict.as_str(), "missed" | "undecided" | "unreached") && self.reasons.contains_key(&row.fingerprint)
+        matches!(row.verdict.as_str(), "missed" | "undecided" | "unreached")
+            && self.reasons.contains_key(&row.fingerprint)
     }
 
     pub fn write(&self) -> Result<()> {

@@ -38,10 +38,10 @@ pub fn agree(first: &Part, second: &Part, shared: &Range<u64>) -> Result<u64, Ou
     }
     // A row of a cell counts the runs that a part has of it.
     let seeds = first.manifest.seeds;
-    let of_cell = |part: &Part, cell: u64| {
-        part.range.start.max(cell * seeds)..part.range.end.min((cell + 1).saturating_mul(seeds))
+    let of_cell = |range: &Range<u64>, cell: u64| {
+        range.start.max(cell * seeds)..range.end.min((cell + 1).saturating_mul(seeds))
     };
-    let same = |cell| of_cell(first, cell) == of_cell(second, cell);
+    let same = |cell| of_cell(&first.range, cell) == of_cell(&second.range, cell);
     let numbers = shared.start / seeds..shared.end.div_ceil(seeds);
     for name in [cells::FILE, curves::FILE] {
         rows(first, second, name, "cell", numbers.clone(), same)?;
@@ -51,7 +51,7 @@ pub fn agree(first: &Part, second: &Part, shared: &Range<u64>) -> Result<u64, Ou
     }
     // Between the borders cells are whole in both.
     let silent = numbers.filter(|&cell| !same(cell)).map(|cell| {
-        let runs = shared.start.max(cell * seeds)..shared.end.min((cell + 1).saturating_mul(seeds));
+        let runs = of_cell(shared, cell);
         runs.end - runs.start
     });
     Ok(silent.sum())
