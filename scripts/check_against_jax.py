@@ -9,9 +9,10 @@ initial parameters. Two comparisons, each in f64 and in f32:
 
 - after 100 steps every final parameter, as a distance relative to the largest of its network;
 - after a long training the labels of every run: its outcome, and its symmetry by the activations of its final parameters. At
-  most one outcome in a thousand of all networks may differ, and one label in a thousand unexplained. Explained is a run that was solved in the last hundredth of the steps, or
-  that gets both labels when JAX trains it again, 32 times in f64, with every parameter nudged by ±2⁻²⁴ of itself after every
-  step: then it is rounding that decides it.
+  most one outcome in a thousand of all networks may differ, and one label in a thousand unexplained. Explained is a run that
+  was solved in the last hundredth of the steps, or that gets both labels when JAX trains it again, 32 times in f64, with every
+  parameter nudged by ±2⁻²⁴ of itself after every step: then it is rounding that decides it. An adapter may compute eˣ less
+  precisely than that (WGSL allows it; `symbreak devices --arithmetic` measures it): runs on it are nudged that far as well.
 
 A twin of each, trained with another learning rate or from other noise, must fail.
 """
@@ -39,7 +40,7 @@ BOUND_F64 = 2e-7
 BOUND_F32 = {"logistic": 1e-3, "tanh": 1e-3, "softplus": 1e-3, "relu": 1e-2}
 # Share of runs that must have the same labels after the long training, or other labels for a reason.
 LABELS = 0.999
-# Trainings that look for both labels, and how far they are nudged.
+# Trainings that look for both labels, and how far they are nudged: half a unit in the last place of f32.
 RERUNS = 32
 NUDGE = 2.0**-24
 
@@ -181,7 +182,7 @@ def symmetries(parameters, spec, widths, tolerance=0.1):
 
 
 def swept(symbreak, backend, spec, steps, seeds, place):
-    """What symbreak makes of a spec: initial and final parameters, and the rows of runs.csv."""
+    """What symbreak makes of a spec: initial and final parameters, the rows of runs.csv, and the adapter."""
     file = place / "spec.toml"
     file.write_text(toml(spec, steps, seeds))
     out = place / f"{backend}-{steps}"
@@ -189,7 +190,22 @@ def swept(symbreak, backend, spec, steps, seeds, place):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(out / "runs.csv", newline="") as rows:
         rows = list(csv.DictReader(rows))
-    return np.load(out / "params_init.npy"), np.load(out / "params_final.npy"), rows
+    adapter = json.loads((out / "manifest.json").read_text())["adapter"]
+    return np.load(out / "params_init.npy"), np.load(out / "params_final.npy"), rows, adapter
+
+
+def nudges(symbreak, backend, adapter):
+    """How far runs are nudged: by rounding, and on an adapter by the largest error of its eˣ."""
+    found = [("rounding", NUDGE)]
+    if backend != "gpu":
+        return found
+    command = [symbreak, "devices", "--arithmetic", "--json"]
+    for device in json.loads(subprocess.run(command, check=True, capture_output=True).stdout):
+        if device["name"] == adapter and "arithmetic" in device:
+            ulp = device["arithmetic"]["exponential"]["worst_ulp"]
+            # A unit in the last place is at most 2⁻²³ of the value.
+            found.append((f"eˣ, {ulp:.0f} ulp off on this adapter,", ulp * 2.0**-23))
+    return found
 
 
 def distance(one, other):
@@ -206,12 +222,15 @@ def labels(final, first, spec, widths):
     return [(o, "" if o == "diverged" else s) for o, s in zip(outcome, symmetry)]
 
 
-def explanation(start, spec, widths, long, label, other, steps):
+def explanation(start, spec, widths, long, label, other, steps, nudges):
     """Why a run from these parameters may have either label; None if there is no reason. `steps`: at which it was solved."""
     if label[1] == other[1] and any(step >= 0.99 * long for step in steps):
         return "it was solved at the end"
-    again = labels(*trained(np.tile(start, (RERUNS, 1)), spec, widths, long, "f64", nudge=NUDGE), spec, widths)
-    return "rounding decides it" if {label, other} <= set(again) else None
+    for what, size in nudges:
+        again = labels(*trained(np.tile(start, (RERUNS, 1)), spec, widths, long, "f64", nudge=size), spec, widths)
+        if {label, other} <= set(again):
+            return f"{what} decides it"
+    return None
 
 
 def check(symbreak, backend, name, spec, seeds, long, place, outcomes):
@@ -226,17 +245,18 @@ def check(symbreak, backend, name, spec, seeds, long, place, outcomes):
         print(f"{'ok    ' if passed else 'FAILED'} {backend:9} {name:28} {what:24} {found:<31} {bound:<9} {caught}", flush=True)
         well = well and passed and twin
 
-    start, final, _ = swept(symbreak, backend, spec, SHORT, seeds, place)
+    start, final, _, adapter = swept(symbreak, backend, spec, SHORT, seeds, place)
     for kind in ("f64", "f32"):
         found = distance(final, trained(start, spec, widths, SHORT, kind)[0])
         twin = distance(final, trained(start, spec, widths, SHORT, kind, lr=1.01 * spec["train"]["lr"])[0])
         bound = BOUND_F64 if (backend, kind) == ("reference", "f64") else BOUND_F32[spec["net"]["activation"]]
         say(f"{SHORT} steps, {kind}", f"{found:.2e}", f"of {bound:.0e}", found <= bound, not twin <= bound)
 
-    start, _, rows = swept(symbreak, backend, spec, long, seeds, place)
+    start, _, rows, _ = swept(symbreak, backend, spec, long, seeds, place)
     if len(rows) != len(start):
         sys.exit(f"{len(rows)} rows of {len(start)} runs")
     told = [(row["outcome"], row["symmetry"]) for row in rows]
+    sizes = nudges(symbreak, backend, adapter)
     for kind in ("f64", "f32"):
         final, first = trained(start, spec, widths, long, kind)
         mine = labels(final, first, spec, widths)
@@ -245,7 +265,7 @@ def check(symbreak, backend, name, spec, seeds, long, place, outcomes):
             if a == b:
                 continue
             steps = [int(row["solve_step"] or -1), first[run]]
-            why = explanation(start[run], spec, widths, long, a, b, steps)
+            why = explanation(start[run], spec, widths, long, a, b, steps, sizes)
             unexplained += why is None
             print(f"         run {row['run']}: {' '.join(a)} here, {' '.join(b)} by JAX: {why or 'UNEXPLAINED'}")
         outcomes.setdefault((backend, kind), []).extend(a[0] == b[0] for a, b in zip(told, mine))
