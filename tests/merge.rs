@@ -375,6 +375,24 @@ fn without_rows_of_runs_cells_are_compared_and_what_is_not_is_told() {
 }
 
 #[test]
+fn files_that_are_the_same_are_not_of_the_same_runs_for_that() {
+    let plan = plan("[train]\nsteps = 40\n[runs]\nseeds = 10");
+    let options = Options { runs: RunsFile::None, ..Options::default() };
+    let place = tempdir().unwrap();
+    // Runs 0 to 2, 3 to 5, 6 to 9; and 2 to 4.
+    let shards = [(1, 3), (2, 3), (3, 3), (2, 4)].map(|(index, of)| {
+        let directory = place.path().join(format!("{index}-of-{of}"));
+        let mut alike = MadeUp { alike: true, ..engine(9) };
+        let shard = shard_into(&directory, &plan, &mut alike, options, Shard { index, of }).unwrap();
+        (directory, shard.files)
+    });
+    assert_eq!(shards[1].1, shards[3].1);
+    let agreed = merged(&shards.map(|(directory, _)| directory), &place.path().join("out")).unwrap();
+    assert_eq!(agreed.notes.len(), 1, "{:?}", agreed.notes);
+    assert!(agreed.notes[0].starts_with("3 repeated runs could not be compared"), "{:?}", agreed.notes);
+}
+
+#[test]
 fn the_likely_cause_of_a_disagreement_is_told() {
     let plan = mixed_plan();
     let place = tempdir().unwrap();
@@ -849,6 +867,25 @@ fn sums_are_of_the_shards_that_were_taken() {
     assert_eq!(found.engine, "cpu, reference");
     assert_eq!((found.sampled, found.unexplained), (whole.sampled, whole.unexplained));
     assert_eq!(found.unexplained_runs, whole.unexplained_runs);
+}
+
+/// Nobody but root may write everywhere; but nobody has names longer than a system takes.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_empty_place_that_takes_no_file_stays() {
+    let place = tempdir().unwrap();
+    let directories = shards(place.path(), &one_shape(), Options::default(), &all_of(2));
+    // The longest path of a directory, 4095 bytes: no file in it has one.
+    let mut out = place.path().to_path_buf();
+    while out.as_os_str().len() < 4095 {
+        let left = 4095 - out.as_os_str().len() - 1;
+        // What is left after this name is a name again, with its slash.
+        let name = if left > 250 { left.min(250 + 2) - 2 } else { left };
+        out.push("x".repeat(name));
+        fs::create_dir(&out).unwrap();
+    }
+    assert!(error(merged(&directories, &out)).to_string().contains("File name too long"));
+    assert!(out.is_dir());
 }
 
 #[test]

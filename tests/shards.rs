@@ -136,6 +136,70 @@ fn plan_of(steps: &str) -> Plan {
 }
 
 #[test]
+fn a_sweep_that_only_has_such_a_name_stays() {
+    let (plan, place) = (mixed_plan(), tempdir().unwrap());
+    let at = |name: &str| place.path().join(name);
+    let out = at("2");
+    begun(&at("2.part-2"), &plan, SECOND, 2);
+    begun(&at("2.part-3"), &plan_of("41"), SECOND, 2);
+    begun(&at("2.part-4"), &plan, Shard { index: 1, of: 3 }, 2);
+    sweep_into(&at("2.replaced"), &plan, &mut engine(9), options(), false).unwrap();
+    // Killed before it began, or as it was removed.
+    fs::create_dir(at("2.part-5")).unwrap();
+    fs::write(at("2.part-5").join("sweep.lock"), r#"{"pid":1,"host":"elsewhere"}"#).unwrap();
+    fs::create_dir(at("2.part-7")).unwrap();
+    fs::write(at("2.part-7").join("notes.txt"), "mine").unwrap();
+    let mut stay = vec!["2", "2.part-3", "2.part-4", "2.replaced"];
+    #[cfg(unix)]
+    {
+        begun(&at("elsewhere"), &plan, SECOND, 2);
+        std::os::unix::fs::symlink("elsewhere", at("2.part-6")).unwrap();
+        stay = vec!["2", "2.part-3", "2.part-4", "2.part-6", "2.replaced", "elsewhere"];
+    }
+    let held = |name: &str| Manifest::read(&at(name)).unwrap().unwrap();
+    let before: Vec<Manifest> = stay[1..].iter().map(|name| held(name)).collect();
+    let finished = trained(&at("2.part"), &plan, SECOND);
+    publish(&at("2.part"), &out, &finished).unwrap();
+    let mut left: Vec<_> =
+        fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.retain(|name| name != "2.part-7");
+    left.sort();
+    assert_eq!(left, stay);
+    assert!(at("2.part-7").join("notes.txt").exists());
+    assert_eq!(stay[1..].iter().map(|name| held(name)).collect::<Vec<_>>(), before);
+
+    // The same where another shard is to be trained anew: it makes way for no one.
+    let message = refusal(entered(&out, &plan, Permission::Force).map(|_| ()));
+    assert!(message.contains("2.replaced is in the way"), "{message}");
+    assert_eq!(held("2"), finished);
+    fs::rename(at("2.replaced"), at("2.part")).unwrap();
+    let message = refusal(entered(&out, &plan, Permission::Force).map(|_| ()));
+    assert!(message.contains("2.part holds"), "{message}");
+    assert_eq!(held("2.part").shard, None);
+}
+
+#[test]
+fn what_is_left_of_a_replaced_shard_goes_with_the_next_one() {
+    let (plan, place) = (mixed_plan(), tempdir().unwrap());
+    let (out, replaced) = (place.path().join("2"), place.path().join("2.replaced"));
+    for permission in [Permission::None, Permission::Force] {
+        // Killed as the files were removed, or as the shard got its mark.
+        trained(&replaced, &plan, SECOND);
+        fs::write(replaced.join(".replaced"), "").unwrap();
+        if permission == Permission::Force {
+            trained(&out, &plan, SECOND);
+            fs::write(out.join(".replaced"), "").unwrap();
+            drop(entered(&out, &plan, permission).unwrap());
+            assert!(!out.exists());
+        } else {
+            publish(&out, &out, &trained(&out, &plan, SECOND)).unwrap();
+            fs::remove_dir_all(&out).unwrap();
+        }
+        assert!(!replaced.exists(), "{permission:?}");
+    }
+}
+
+#[test]
 fn progress_is_that_of_the_attempt_that_is_furthest() {
     let (plan, place) = (mixed_plan(), tempdir().unwrap());
     let out = place.path().join("2");

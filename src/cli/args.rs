@@ -125,7 +125,8 @@ impl FaultArgs {
 #[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
     /// Train this share of the runs again on another engine and compare outcome and symmetry
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.0, hide_default_value = true, value_parser = fraction)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.0, hide_default_value = true, value_parser = fraction,
+        allow_negative_numbers = true)]
     pub verify: f64,
 
     /// Write traces.csv: the measures of the first N seeds of each cell at every measured step

@@ -41,11 +41,11 @@ pub struct FitArgs {
     key: String,
 
     /// Fit laws to scales from this one up
-    #[arg(long, value_name = "SCALE", value_parser = scale)]
+    #[arg(long, value_name = "SCALE", value_parser = scale, allow_negative_numbers = true)]
     from: Option<f64>,
 
     /// Fit laws to scales up to this one
-    #[arg(long, value_name = "SCALE", value_parser = scale)]
+    #[arg(long, value_name = "SCALE", value_parser = scale, allow_negative_numbers = true)]
     to: Option<f64>,
 
     /// Print one JSON document in place of the tables

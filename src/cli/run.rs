@@ -61,7 +61,7 @@ pub struct RunArgs {
     dry_run: bool,
 
     /// Run only the I-th of N parts of the sweep, for `symbreak merge` to put together
-    #[arg(long, value_name = "I/N")]
+    #[arg(long, value_name = "I/N", allow_negative_numbers = true)]
     shard: Option<Shard>,
 
     /// Print no progress and no notes
@@ -137,7 +137,9 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
             manifest.check(&place).map_err(|error| {
                 Failure::new(FAILED, format!("{error}; --force would train the sweep again"))
             })?;
-            publish(&place, &out, &manifest)?;
+            if args.shard.is_some() {
+                publish(&place, &out, &manifest)?;
+            }
             args.note(&format!(
                 "{} holds this sweep, finished; showing it again (--force would train it again)",
                 out.display()
@@ -155,7 +157,9 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let interrupt = Interrupt::watch();
     match train(args, &plan, first, second, results, &place, &interrupt)? {
         Some(manifest) => {
-            publish(&place, &out, &manifest)?;
+            if args.shard.is_some() {
+                publish(&place, &out, &manifest)?;
+            }
             warn_of_older_pictures(args, &out);
             show(args, &manifest, &plan, &out)
         }

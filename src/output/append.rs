@@ -305,6 +305,14 @@ mod tests {
         blake3::hash(bytes).to_hex().to_string()
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_there_cannot_settle() {
+        let place = tempdir().unwrap();
+        assert!(settle(place.path()).is_ok() && settle(Path::new("")).is_ok());
+        assert!(settle(&place.path().join("missing")).is_err());
+    }
+
     #[test]
     fn marks_tell_what_came_since_the_last_one_and_contents_tell_all() {
         let place = tempdir().unwrap();

@@ -13,11 +13,12 @@ use super::append::settle;
 use super::directory::{self, Decision, Entered, Permission, decide};
 use super::lock::Lock;
 use super::manifest::{Manifest, Status};
-use super::results::{FILES, clear};
+use super::results::{self, FILES};
 use super::{OutputError, failed, journal};
 use crate::spec::{Plan, Shard};
 
-/// What is added to the name of a finished shard that is to be replaced, while its files are removed.
+/// What is added to the name of a finished shard that is to be replaced, while its files are removed; and the name of a file
+/// that marks it as such, for a directory of that name may be somebody's sweep.
 const REPLACED: &str = ".replaced";
 
 /// The directory that a shard given to `out` takes the place of, or makes: where a symbolic link leads, and without what does not
@@ -61,7 +62,11 @@ pub fn enter<'p>(
     let mut attempt = 1;
     loop {
         let place = part(out, attempt);
-        match directory::enter(&place, plan, wanted.clone(), permission) {
+        // What is given up for this shard is this shard, not a sweep that only has such a name.
+        let other =
+            Manifest::read(&place).is_ok_and(|held| held.is_some_and(|held| held.shard != wanted.shard));
+        let allowed = if other { Permission::None } else { permission };
+        match directory::enter(&place, plan, wanted.clone(), allowed) {
             Err(OutputError::Busy(why) | OutputError::OtherEngine(why))
                 if permission == Permission::Resume =>
             {
@@ -95,8 +100,8 @@ fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
     for entry in entries {
         names.push(entry.map_err(failed("read", out))?.file_name());
     }
-    let removable =
-        |name: &OsString| permission == Permission::Force && FILES.iter().any(|file| name == file);
+    let ours = |name: &OsString| FILES.iter().chain([&REPLACED]).any(|file| name == file);
+    let removable = |name: &OsString| permission == Permission::Force && ours(name);
     if let Some(name) = names.iter().find(|name| !removable(name)) {
         return Err(OutputError::Refused(format!(
             "{} holds {}, but no finished shard, and a shard takes its place whole; remove what is there, or use \
@@ -108,15 +113,24 @@ fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
     if !names.is_empty() {
         // Under another name first: whoever is killed meanwhile leaves no half of a shard under this one.
         let replaced = with(out, REPLACED);
-        remove(&replaced)?;
+        remove_replaced(out)?;
+        if fs::symlink_metadata(&replaced).is_ok() {
+            return Err(OutputError::Refused(format!(
+                "{} is in the way: a shard that is replaced gets that name while its files are removed; move it, or use \
+                 --out DIR for another place",
+                replaced.display()
+            )));
+        }
+        let mark = out.join(REPLACED);
+        fs::write(&mark, "").map_err(failed("write", &mark))?;
         fs::rename(out, &replaced).map_err(failed("rename", out))?;
-        remove(&replaced)?;
+        remove_replaced(out)?;
     }
     Ok(())
 }
 
-/// Gives the finished shard in `place` its name, or throws it away if `out` holds it already; and removes what attempts that
-/// are given up have left. `finished` is its manifest.
+/// Gives the finished shard in `place` its name, or throws it away if `out` holds it already; and removes what attempts at it
+/// that are given up have left. `finished` is its manifest.
 ///
 /// # Errors
 /// Where the system does not let us.
@@ -135,11 +149,22 @@ pub fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), Outp
         }
         out.parent().map_or(Ok(()), settle)?;
     }
-    remove(&with(out, REPLACED))?;
-    for attempt in attempts(out)? {
-        // Unless somebody is at work there.
-        if let Ok(_lock) = Lock::take(&attempt) {
-            clear(&attempt)?;
+    remove_replaced(out)?;
+    for attempt in attempts(out).unwrap_or_default() {
+        let ours = || match Manifest::read(&attempt) {
+            Ok(Some(held)) => (&held.plan_hash, held.shard) == (&finished.plan_hash, finished.shard),
+            Ok(None) => directory::holds_files(&attempt).is_ok_and(|holds| !holds),
+            Err(_) => false,
+        };
+        // Unless it only has such a name, or somebody is at work there.
+        if !attempt.is_symlink()
+            && ours()
+            && let Ok(_lock) = Lock::take(&attempt)
+        {
+            // The manifest last: it tells whose the other files are.
+            let (manifest, others) = FILES.split_at(1);
+            results::remove(&attempt, others)?;
+            results::remove(&attempt, manifest)?;
         }
         let _ = fs::remove_dir(&attempt);
     }
@@ -211,10 +236,14 @@ fn runs_of(attempt: &Path) -> Option<u64> {
     Some(journal::reached(attempt, &manifest)? - manifest.range().start)
 }
 
-/// Removes a directory with the files of a sweep, if there is one; if it has others, it stays with them.
-fn remove(directory: &Path) -> Result<(), OutputError> {
-    clear(directory)?;
-    let _ = fs::remove_dir(directory);
+/// Removes what is left of a shard that was in `out` and was replaced.
+fn remove_replaced(out: &Path) -> Result<(), OutputError> {
+    let replaced = with(out, REPLACED);
+    if is_replaced(&replaced) && !replaced.is_symlink() {
+        results::clear(&replaced)?;
+        results::remove(&replaced, &[REPLACED])?;
+        let _ = fs::remove_dir(&replaced);
+    }
     Ok(())
 }
 
@@ -232,7 +261,8 @@ pub(super) fn goes_to(place: &Path) -> Option<PathBuf> {
 
 /// Whether a directory is what is left of a shard that was replaced.
 pub(super) fn is_replaced(place: &Path) -> bool {
-    place.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(REPLACED.as_bytes()))
+    let named = place.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(REPLACED.as_bytes()));
+    named && (place.join(REPLACED).exists() || directory::holds_files(place).is_ok_and(|holds| !holds))
 }
 
 /// All attempts that are there.
@@ -262,6 +292,15 @@ fn with(out: &Path, end: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_that_cannot_be_looked_into_is_no_empty_one() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("2");
+        fs::write(&file, "").unwrap();
+        assert!(vacate(&file, Permission::None).is_err());
+        assert!(vacate(&place.path().join("3"), Permission::None).is_ok());
+    }
 
     #[test]
     fn attempts_lead_to_the_place_of_their_shard() {

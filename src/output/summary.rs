@@ -188,10 +188,17 @@ fn notes(text: &mut String, manifest: &Manifest, cells: &Cells, directory: &Path
         ));
     }
     if let Some(found) = &manifest.verification {
-        note(format!(
-            "repeated on {}: {} runs, {} agree, {} explained by rounding, {} unexplained",
-            found.engine, found.sampled, found.agreed, found.explained, found.unexplained
-        ));
+        if found.sampled == 0 {
+            note(format!(
+                "repeated on {}: no run, so nothing is verified; a larger --verify repeats some",
+                found.engine
+            ));
+        } else {
+            note(format!(
+                "repeated on {}: {} runs, {} agree, {} explained by rounding, {} unexplained",
+                found.engine, found.sampled, found.agreed, found.explained, found.unexplained
+            ));
+        }
     }
     note(format!("results in {}", directory.display()));
 }
@@ -237,11 +244,15 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::reference::ReferenceEngine;
     use crate::output::Options;
-    use crate::output::manifest::Counts;
+    use crate::output::manifest::{Counts, Verification};
     use crate::spec::{Overrides, parse};
 
     /// What is shown of a sweep of so many cells, of which the last has a test accuracy if `tested`.
     fn shown(cells: usize, tested: bool, counts: Counts) -> String {
+        shown_of(cells, tested, |manifest| manifest.counts = counts)
+    }
+
+    fn shown_of(cells: usize, tested: bool, change: impl FnOnce(&mut Manifest)) -> String {
         let place = tempfile::tempdir().unwrap();
         let mut text = String::from("cell,runs,accuracy_test_mean\n");
         for cell in 0..cells {
@@ -257,8 +268,19 @@ mod tests {
         let spec = format!("[task]\ndataset = \"xor\"\n{sweep}");
         let (plan, _) = parse(&spec, "x.toml", &Overrides::default()).unwrap();
         let on = ReferenceEngine::new(Some(1)).unwrap().description();
-        let manifest = Manifest { counts, ..Manifest::new(&plan, on, Options::default(), &[]) };
+        let mut manifest = Manifest::new(&plan, on, Options::default(), &[]);
+        change(&mut manifest);
         self::text(&manifest, &Cells::read(place.path()).unwrap(), &plan.grid, Path::new("there"))
+    }
+
+    #[test]
+    fn a_verification_of_no_run_does_not_read_as_passed() {
+        let shown = |sampled: u64| {
+            let found = Verification { sampled, agreed: sampled, ..Verification::default() };
+            shown_of(1, false, |manifest| manifest.verification = Some(found))
+        };
+        assert!(shown(0).contains(": no run, so nothing is verified; a larger --verify"), "{}", shown(0));
+        assert!(shown(1).contains(": 1 runs, 1 agree, 0 explained"), "{}", shown(1));
     }
 
     #[test]

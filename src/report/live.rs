@@ -26,6 +26,8 @@ const SCRIPTS: [&str; 4] = [
 /// The keys that the page has on its axis and in its menu.
 const SCALE: &str = "init.scale";
 const ACTIVATION: &str = "net.activation";
+/// Runs that are recorded, which are in memory all at once.
+const MAX_RECORDED: u64 = 1_000_000;
 /// The scales of a spec that sweeps none.
 const SCALES: &str = "0,log:0.03:10:16";
 
@@ -33,7 +35,7 @@ const SCALES: &str = "0,log:0.03:10:16";
 /// (or the first one that it sweeps) first.
 ///
 /// # Errors
-/// Those of [`spec::load`], and where the spec sweeps something else.
+/// Those of [`spec::load`], and where the spec sweeps something else, or would have more than a million runs recorded.
 pub fn plan(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>), SpecError> {
     let (own, warnings) = spec::load(source, overrides)?;
     // What no flag mends comes first.
@@ -72,7 +74,16 @@ pub fn plan(source: &str, overrides: &Overrides) -> Result<(Plan, Vec<Warning>),
     if !swept.iter().any(|key| key == SCALE) {
         overrides.sweep.push(format!("{SCALE}={SCALES}"));
     }
-    spec::load(source, &overrides).map(|(plan, _)| (plan, warnings))
+    let (plan, _) = spec::load(source, &overrides)?;
+    if plan.runs() > MAX_RECORDED {
+        return Err(SpecError::new(format!(
+            "the live page would record {} runs, {} of each scale and activation; at most {MAX_RECORDED} are recorded: use \
+             fewer --seeds",
+            plan.runs(),
+            plan.seeds
+        )));
+    }
+    Ok((plan, warnings))
 }
 
 /// Everything that the page knows, as its script reads it.

@@ -48,6 +48,17 @@ fn a_million_million_runs_are_planned_and_cut_at_once() {
     }
 }
 
+/// What is recorded for a page is in memory all at once.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_page_records_no_more_than_it_can_hold() {
+    let place = tempdir().unwrap();
+    for seeds in [1_000_000_u64, 1_000_000_000_000] {
+        let live = format!("report --live xor-scale --out live.html --seeds {seeds}");
+        words(place.path(), &live).refused(2, &["at most 1000000 are recorded", "use fewer --seeds"]);
+    }
+}
+
 /// Whoever wants them all gets them one by one, and ends it when he has waited enough.
 #[cfg(unix)]
 #[test]

@@ -66,6 +66,12 @@ fn no_flag_takes_them() {
                 run(place.path(), &["run", "xor-scale", "--backend", "mock", &format!("{flag}={number}")]);
             ended.refused(2, &[flag, "expected"]);
         }
+        // A value, not another flag.
+        run(place.path(), &["run", "xor-scale", "--backend", "mock", flag, "-1"])
+            .refused(2, &[flag, "expected"]);
+    }
+    for flag in ["--from", "--to"] {
+        run(place.path(), &["fit", "out", flag, "-1"]).refused(2, &[flag, "'-1'"]);
     }
     for range in ["lin:0:inf:3", "lin:nan:1:3", "log:1:1e999:3", "lin:0:1:nan", "lin:0:1:1e30", "log:-1:1:3"]
     {

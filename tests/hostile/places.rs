@@ -151,6 +151,30 @@ fn what_is_in_the_way_is_named() {
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
 }
 
+/// Where a shard is trained and what it replaces have names of their own, which a sweep may have as well.
+#[test]
+fn a_sweep_leaves_its_neighbours_alone() {
+    let place = place();
+    for name in ["out.part", "out.part-2", "out.replaced"] {
+        words(place.path(), &RUN.replace("--out out", &format!("--out {name} --seed 7"))).done();
+    }
+    let before = listing(place.path());
+    for (flags, status) in
+        [("", Some(0)), ("", Some(0)), ("--force", Some(0)), ("--force --shard 1/2", Some(2))]
+    {
+        let ended = words(place.path(), &format!("{RUN} {flags}"));
+        assert_eq!(ended.status, status, "{flags}: {ended:?}");
+        let mut after = listing(place.path());
+        after.retain(|path, _| !path.starts_with(place.path().join("out")));
+        assert_eq!(after, before, "{flags}");
+    }
+    // The longest name that a system takes has no room for an ending.
+    let long = "x".repeat(255);
+    for _ in 0..2 {
+        words(place.path(), &RUN.replace("--out out", &format!("--out {long}"))).done();
+    }
+}
+
 /// Root may write nearly everywhere, but not there.
 #[cfg(target_os = "linux")]
 #[test]
@@ -202,6 +226,15 @@ fn pages_and_pictures_take_no_place_but_that_of_a_file() {
         }
     }
     assert!(fs::metadata(&report).unwrap().len() > 1000);
+    // Not that of the results, under no name.
+    let cells = fs::read(place.path().join("out/cells.csv")).unwrap();
+    for command in ["report out", "report --live xor-scale --seeds 1 --set train.steps=3"] {
+        for name in ["out/cells.csv", "out/manifest.json", "./out/../out/cells.csv"] {
+            words(place.path(), &format!("{command} --out {name}"))
+                .refused(2, &[name, "is a file of the sweep that is there", "--out"]);
+        }
+    }
+    assert_eq!(fs::read(place.path().join("out/cells.csv")).unwrap(), cells);
     words(place.path(), "plot out").done();
     let picture = fs::read_dir(place.path().join("out/plots")).unwrap().next().unwrap().unwrap().path();
     fs::remove_file(&picture).unwrap();

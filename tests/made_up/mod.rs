@@ -25,6 +25,8 @@ pub struct MadeUp {
     pub interrupt_at: Option<usize>,
     /// Every how manieth seed gets another outcome than it should.
     pub wrong_every: Option<u64>,
+    /// Whether every seed has the outcome of seed 0.
+    pub alike: bool,
     /// The machine that it is on.
     pub adapter: &'static str,
     /// Threads of that.
@@ -103,7 +105,9 @@ impl Engine for MadeUp {
         if self.fail_at.is_some_and(|first| call >= first) {
             return Err(EngineError::Device("the made-up device was lost".into()));
         }
-        let mut runs: Vec<RunResult> = batch.runs.iter().map(|run| result(batch.program, run)).collect();
+        let seed = |run: &Run| if self.alike { 0 } else { run.seed };
+        let made_up = |run: &Run| result(batch.program, &Run { seed: seed(run), ..*run });
+        let mut runs: Vec<RunResult> = batch.runs.iter().map(made_up).collect();
         for (run, result) in batch.runs.iter().zip(&mut runs) {
             if self.wrong_every.is_some_and(|every| run.seed % every == 0) {
                 result.solve_step = if result.solve_step.is_some() { None } else { Some(0) };
