@@ -93,12 +93,13 @@ fn main() -> Result<()> {
     // Many tests wait rather than calculate.
     let workers = 2 * std::thread::available_parallelism().map_or(1, |cores| cores.get());
 
+    // Should a file be wrong, nobody waits for that.
+    let mut results = Results::read(root, &mutants)?;
     let built = build::build(root, &options.tree, &mutants, &options.tests)?;
     let tests = trial::record(&built.executables, &options.tree, LONGEST_TEST, workers)?;
     let all: Duration = tests.iter().map(|test| test.took).sum();
     println!("{} tests, {:.0} s one after the other", tests.len(), all.as_secs_f64());
 
-    let mut results = Results::read(root, &mutants)?;
     for &number in &built.refused {
         results.set(&mutants[number], "refused", "");
     }
