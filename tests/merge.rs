@@ -869,25 +869,6 @@ fn sums_are_of_the_shards_that_were_taken() {
     assert_eq!(found.unexplained_runs, whole.unexplained_runs);
 }
 
-/// Nobody but root may write everywhere; but nobody has names longer than a system takes.
-#[cfg(target_os = "linux")]
-#[test]
-fn an_empty_place_that_takes_no_file_stays() {
-    let place = tempdir().unwrap();
-    let directories = shards(place.path(), &one_shape(), Options::default(), &all_of(2));
-    // The longest path of a directory, 4095 bytes: no file in it has one.
-    let mut out = place.path().to_path_buf();
-    while out.as_os_str().len() < 4095 {
-        let left = 4095 - out.as_os_str().len() - 1;
-        // What is left after this name is a name again, with its slash.
-        let name = if left > 250 { left.min(250 + 2) - 2 } else { left };
-        out.push("x".repeat(name));
-        fs::create_dir(&out).unwrap();
-    }
-    assert!(error(merged(&directories, &out)).to_string().contains("File name too long"));
-    assert!(out.is_dir());
-}
-
 #[test]
 fn what_a_killed_merge_left_is_replaced() {
     let plan = mixed_plan();
