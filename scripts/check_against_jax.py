@@ -52,6 +52,15 @@ ACTIVATIONS = {
     "softplus": jax.nn.softplus,
 }
 
+# How far the number that goes into an activation is off, in units of 2⁻²³, given its magnitude, where eˣ is off by 3 + 2|x| such
+# units: eˣ⁺ᵈ = eˣ (1 + d) for small d. The shaders make tanh of e⁻²ˣ, and near 0 of no exponential.
+EXPONENTIAL = {
+    "logistic": lambda z: 3 + 2 * z,
+    "softplus": lambda z: 3 + 2 * z,
+    "tanh": lambda z: jnp.where(z < 0.625, 0, 1.5 + 2 * z),
+    "relu": lambda z: 0 * z,
+}
+
 # Tables of specs and what they are called. Scales are those at which training goes somewhere within the steps.
 SWEEPS = {
     "logistic 2-2-1, momentum": {
@@ -117,21 +126,18 @@ def activations(parameters, spec, widths, inputs, key=None):
     """Of each layer, [sample][unit], and what goes into the output units; with a key as by an eˣ that is as far off as WGSL
     allows, this way or that."""
 
-    def off(z, layer):
+    def off(z, layer, word):
         if key is None:
             return z
-        # eˣ⁺ᵈ = eˣ (1 + d) for small d, so that an error of eˣ is one of x.
         signs = jax.random.rademacher(jax.random.fold_in(key, layer), z.shape, z.dtype)
-        return z + signs * (3 + 2 * jnp.abs(z)) * 2.0**-23
+        return z + signs * EXPONENTIAL[word](jnp.abs(z)) * 2.0**-23
 
-    word = spec["net"]["activation"]
-    h, found = inputs, []
+    hidden, h, found = spec["net"]["activation"], inputs, []
     *below, (weights, biases) = layers(parameters, widths)
     for layer, (w, b) in enumerate(below):
-        z = h @ w.T + b
-        h = ACTIVATIONS[word](z if word == "relu" else off(z, layer))
+        h = ACTIVATIONS[hidden](off(h @ w.T + b, layer, hidden))
         found.append(h)
-    return found, off(h @ weights.T + biases, len(below))
+    return found, off(h @ weights.T + biases, len(below), "logistic")
 
 
 def loss(parameters, spec, widths, inputs, targets, key=None):

@@ -537,6 +537,18 @@ fn an_unfinished_shard_is_missing_and_its_command_goes_on() {
 }
 
 #[test]
+fn a_sweep_that_only_has_the_name_of_an_attempt_is_merged() {
+    let (plan, place) = (mixed_plan(), tempdir().unwrap());
+    let mut directories = shards(place.path(), &plan, Options::default(), &[(1, 2)]);
+    let named = place.path().join("1-of-2.part");
+    sweep_into(&named, &plan, &mut engine(9), Options::default(), false).unwrap();
+    directories.push(named);
+    let out = place.path().join("out");
+    merged(&directories, &out).unwrap();
+    assert_eq!(files(&out), files(&whole(place.path(), &plan, Options::default())));
+}
+
+#[test]
 fn with_runs_missing_cells_count_those_that_are_there() {
     let plan = one_shape();
     let options = Options { trace: 2, save_params: true, ..Options::default() };

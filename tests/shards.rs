@@ -147,6 +147,7 @@ fn a_sweep_that_only_has_such_a_name_stays() {
     // Killed before it began, or as it was removed.
     fs::create_dir(at("2.part-5")).unwrap();
     fs::write(at("2.part-5").join("sweep.lock"), r#"{"pid":1,"host":"elsewhere"}"#).unwrap();
+    fs::write(at("2.part-5").join("manifest.json.new"), "{").unwrap();
     fs::create_dir(at("2.part-7")).unwrap();
     fs::write(at("2.part-7").join("notes.txt"), "mine").unwrap();
     let mut stay = vec!["2", "2.part-3", "2.part-4", "2.replaced"];
@@ -174,8 +175,8 @@ fn a_sweep_that_only_has_such_a_name_stays() {
     assert_eq!(held("2"), finished);
     fs::rename(at("2.replaced"), at("2.part")).unwrap();
     let message = refusal(entered(&out, &plan, Permission::Force).map(|_| ()));
-    assert!(message.contains("2.part holds"), "{message}");
-    assert_eq!(held("2.part").shard, None);
+    assert!(message.contains("2.part holds another sweep, in the way"), "{message}");
+    assert_eq!((held("2"), held("2.part").shard), (finished, None));
 }
 
 #[test]

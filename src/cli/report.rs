@@ -41,7 +41,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "live")]
     set: Vec<String>,
 
-    /// Of the live page: recorded runs per scale and activation [default: 100]
+    /// Of the live page: recorded runs per scale and activation, in all at most a million [default: 100]
     #[arg(long, value_name = "N", requires = "live", value_parser = whole, allow_negative_numbers = true)]
     seeds: Option<u64>,
 

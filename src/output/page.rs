@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::append::fresh;
 use super::results::FILES;
-use super::{OutputError, failed, manifest};
+use super::{OutputError, failed, lock, manifest};
 
 /// Writes it, and the directories on the way to it. It is whole or not there: a file that was there before stays until
 /// the new one takes its place.
@@ -21,7 +21,8 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), OutputError> {
             path.display()
         )));
     }
-    let of_a_sweep = path.file_name().is_some_and(|name| FILES.iter().any(|file| name == *file));
+    let of_a_sweep =
+        path.file_name().is_some_and(|name| FILES.iter().chain([&lock::FILE]).any(|file| name == *file));
     if of_a_sweep && path.with_file_name(manifest::FILE).exists() {
         return Err(OutputError::Refused(format!(
             "{} is a file of the sweep that is there; choose another place with --out",

@@ -9,10 +9,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::append::settle;
+use super::append::{fresh, settle};
 use super::directory::{self, Decision, Entered, Permission, decide};
-use super::lock::Lock;
-use super::manifest::{Manifest, Status};
+use super::lock::{self, Lock};
+use super::manifest::{self, Manifest, Status};
 use super::results::{self, FILES};
 use super::{OutputError, failed, journal};
 use crate::spec::{Plan, Shard};
@@ -58,15 +58,21 @@ pub fn enter<'p>(
         directory::tidy(out);
         return Ok((out.to_path_buf(), Entered::Finished(held)));
     }
-    vacate(out, permission)?;
     let mut attempt = 1;
     loop {
         let place = part(out, attempt);
-        // What is given up for this shard is this shard, not a sweep that only has such a name.
-        let other =
-            Manifest::read(&place).is_ok_and(|held| held.is_some_and(|held| held.shard != wanted.shard));
-        let allowed = if other { Permission::None } else { permission };
-        match directory::enter(&place, plan, wanted.clone(), allowed) {
+        // Not even --force gives up another sweep that only has such a name.
+        if Manifest::read(&place).is_ok_and(|held| held.is_some_and(|held| held.shard != wanted.shard)) {
+            return Err(OutputError::Refused(format!(
+                "{} holds another sweep, in the way of this shard, which is trained there; move it, or use --out DIR for \
+                 another place",
+                place.display()
+            )));
+        }
+        if attempt == 1 {
+            vacate(out, permission)?;
+        }
+        match directory::enter(&place, plan, wanted.clone(), permission) {
             Err(OutputError::Busy(why) | OutputError::OtherEngine(why))
                 if permission == Permission::Resume =>
             {
@@ -122,8 +128,11 @@ fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
             )));
         }
         let mark = out.join(REPLACED);
-        fs::write(&mark, "").map_err(failed("write", &mark))?;
-        fs::rename(out, &replaced).map_err(failed("rename", out))?;
+        fresh(&mark).map_err(failed("write", &mark))?;
+        if let Err(error) = fs::rename(out, &replaced) {
+            let _ = fs::remove_file(&mark);
+            return Err(failed("rename", out)(error));
+        }
         remove_replaced(out)?;
     }
     Ok(())
@@ -153,13 +162,14 @@ pub fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), Outp
     for attempt in attempts(out).unwrap_or_default() {
         let ours = || match Manifest::read(&attempt) {
             Ok(Some(held)) => (&held.plan_hash, held.shard) == (&finished.plan_hash, finished.shard),
-            Ok(None) => directory::holds_files(&attempt).is_ok_and(|holds| !holds),
+            Ok(None) => holds_nothing(&attempt),
             Err(_) => false,
         };
-        // Unless it only has such a name, or somebody is at work there.
+        // Unless it only has such a name, or somebody is at work there; or was, until it was locked.
         if !attempt.is_symlink()
             && ours()
             && let Ok(_lock) = Lock::take(&attempt)
+            && ours()
         {
             // The manifest last: it tells whose the other files are.
             let (manifest, others) = FILES.split_at(1);
@@ -239,12 +249,20 @@ fn runs_of(attempt: &Path) -> Option<u64> {
 /// Removes what is left of a shard that was in `out` and was replaced.
 fn remove_replaced(out: &Path) -> Result<(), OutputError> {
     let replaced = with(out, REPLACED);
-    if is_replaced(&replaced) && !replaced.is_symlink() {
+    if !replaced.is_symlink() && replaced.join(REPLACED).exists() {
         results::clear(&replaced)?;
         results::remove(&replaced, &[REPLACED])?;
-        let _ = fs::remove_dir(&replaced);
     }
+    // Unless it has something else.
+    let _ = fs::remove_dir(&replaced);
     Ok(())
+}
+
+/// Whether nothing was begun in a directory: whatever a sweep writes, it writes after its manifest.
+fn holds_nothing(directory: &Path) -> bool {
+    let nothing = |name: OsString| name == lock::FILE || name == manifest::UNFINISHED;
+    fs::read_dir(directory)
+        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| nothing(entry.file_name()))))
 }
 
 /// The place of an attempt, counted from 1.
@@ -262,7 +280,7 @@ pub(super) fn goes_to(place: &Path) -> Option<PathBuf> {
 /// Whether a directory is what is left of a shard that was replaced.
 pub(super) fn is_replaced(place: &Path) -> bool {
     let named = place.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(REPLACED.as_bytes()));
-    named && (place.join(REPLACED).exists() || directory::holds_files(place).is_ok_and(|holds| !holds))
+    named && (place.join(REPLACED).exists() || holds_nothing(place))
 }
 
 /// All attempts that are there.

@@ -26,7 +26,7 @@ const SCRIPTS: [&str; 4] = [
 /// The keys that the page has on its axis and in its menu.
 const SCALE: &str = "init.scale";
 const ACTIVATION: &str = "net.activation";
-/// Runs that are recorded, which are in memory all at once.
+/// Runs that are recorded; those of an activation are in memory at once.
 const MAX_RECORDED: u64 = 1_000_000;
 /// The scales of a spec that sweeps none.
 const SCALES: &str = "0,log:0.03:10:16";

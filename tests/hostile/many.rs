@@ -48,7 +48,7 @@ fn a_million_million_runs_are_planned_and_cut_at_once() {
     }
 }
 
-/// What is recorded for a page is in memory all at once.
+/// What is recorded for a page of an activation is in memory at once.
 #[cfg(feature = "gpu")]
 #[test]
 fn a_page_records_no_more_than_it_can_hold() {

@@ -230,7 +230,7 @@ fn pages_and_pictures_take_no_place_but_that_of_a_file() {
     let cells = fs::read(place.path().join("out/cells.csv")).unwrap();
     let live = "report --live xor-scale --seeds 1 --set train.steps=3";
     for command in ["report out", if cfg!(feature = "gpu") { live } else { "report out" }] {
-        for name in ["out/cells.csv", "out/manifest.json", "./out/../out/cells.csv"] {
+        for name in ["out/cells.csv", "out/manifest.json", "out/sweep.lock", "./out/../out/cells.csv"] {
             words(place.path(), &format!("{command} --out {name}"))
                 .refused(2, &[name, "is a file of the sweep that is there", "--out"]);
         }

@@ -75,7 +75,7 @@ impl Inputs {
                 notes.push(format!("{shown} is left of a shard that was replaced; it is ignored"));
                 continue;
             }
-            if shard::goes_to(place).is_some_and(|whole| names.contains(&whole)) {
+            if shard::goes_to(place).is_some_and(|whole| names.contains(&whole) && is_of(place, &whole)) {
                 notes.push(format!(
                     "{shown} is left of an attempt at a shard that is finished; it is ignored"
                 ));
@@ -238,6 +238,12 @@ pub fn settled(path: &Path) -> PathBuf {
         (Some(parent), Some(name)) => settled(parent).join(name),
         _ => path.to_path_buf(),
     }
+}
+
+/// Whether an attempt is one at the shard that has its place, and not another sweep with such a name.
+fn is_of(attempt: &Path, whole: &Path) -> bool {
+    let held = |directory: &Path| Manifest::read(directory).ok().flatten();
+    held(attempt).is_none_or(|attempt| held(whole).is_none_or(|whole| attempt.shard == whole.shard))
 }
 
 /// Whether a manifest does not contradict itself or this program.

@@ -174,6 +174,13 @@ pub fn verification(manifest: &Manifest) -> Verified {
                 .to_string();
         return Verified { text, failed: false };
     };
+    if found.sampled == 0 {
+        let text = format!(
+            "No run happened to be chosen to be repeated on {}, so nothing is verified; a larger --verify repeats some.",
+            found.engine
+        );
+        return Verified { text, failed: false };
+    }
     let mut text = format!(
         "{} repeated on {}: {} came to the same outcome and symmetry, {} to others because rounding decides them, {} to \
          others for no known reason.",
