@@ -533,6 +533,9 @@ fn an_unfinished_shard_is_missing_and_its_command_goes_on() {
         .extend(["2-of-2.part-2", "9-of-9.part", "2-of-2.replaced"].map(|name| place.path().join(name)));
     let all = merged(&directories, &out).unwrap();
     assert_eq!((all.taken, all.notes.len()), (2, 4), "{:?}", all.notes);
+    let left =
+        all.notes.iter().filter(|note| note.contains("left of an attempt at a shard that is finished"));
+    assert_eq!(left.count(), 2, "{:?}", all.notes);
     assert_eq!(files(&out), files(&whole(place.path(), &plan, Options::default())));
 }
 

@@ -149,7 +149,7 @@ fn a_sweep_that_only_has_such_a_name_stays() {
     fs::write(at("2.part-5").join("sweep.lock"), r#"{"pid":1,"host":"elsewhere"}"#).unwrap();
     fs::write(at("2.part-5").join("manifest.json.new"), "{").unwrap();
     fs::create_dir(at("2.part-7")).unwrap();
-    fs::write(at("2.part-7").join("notes.txt"), "mine").unwrap();
+    fs::write(at("2.part-7").join("runs.csv"), "mine").unwrap();
     let mut stay = vec!["2", "2.part-3", "2.part-4", "2.replaced"];
     #[cfg(unix)]
     {
@@ -166,7 +166,7 @@ fn a_sweep_that_only_has_such_a_name_stays() {
     left.retain(|name| name != "2.part-7");
     left.sort();
     assert_eq!(left, stay);
-    assert!(at("2.part-7").join("notes.txt").exists());
+    assert!(at("2.part-7").join("runs.csv").exists());
     assert_eq!(stay[1..].iter().map(|name| held(name)).collect::<Vec<_>>(), before);
 
     // The same where another shard is to be trained anew: it makes way for no one.
