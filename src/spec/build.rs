@@ -111,13 +111,22 @@ pub(super) fn plan_within(
         comparisons = comparisons.max(of_program);
     }
 
-    let mut warnings: Vec<Warning> = unused
-        .into_iter()
+    let is_swept = |name: &str| grid.sweeps.iter().any(|sweep| sweep.key.name == name);
+    let is_used = |name: &str| unused.iter().all(|key| key.name != name);
+    let rounded = (fixed.values().filter(|(key, ..)| !is_swept(key.name)))
+        .map(|(key, value, place)| (*key, std::slice::from_ref(value), place))
+        .chain(grid.sweeps.iter().map(|sweep| (sweep.key, sweep.values.as_slice(), &sweep.place)))
+        .filter(|(key, ..)| is_used(key.name))
+        .filter_map(|(key, values, place)| {
+            Some(Warning::Rounded { key: key.name, place: place.clone(), what: rounded(key, values)? })
+        });
+    let mut warnings: Vec<Warning> = (unused.iter())
         .map(|key| Warning::Unused {
             key: key.name,
             place: places[key.name].clone(),
             why: key.unused_because,
         })
+        .chain(rounded)
         .collect();
     if rounded_away > 0 {
         warnings.push(Warning::RoundedAway { cells: rounded_away, of: count });
@@ -197,6 +206,29 @@ fn is_rounded_away(spec: &Spec) -> bool {
     };
     let lost = |scale: f64, base: f64| scale > 0.0 && scale < ulp(base).max(f64::from(f32::MIN_POSITIVE));
     lost(spec.scale, weight_base) || (spec.bias && lost(spec.resolved_bias_scale(), bias_base))
+}
+
+/// What is another number in single precision than in the spec, and means something else there; the start of a sentence. What
+/// tasks are made of is computed in double precision.
+fn rounded(key: &Key, values: &[Value]) -> Option<String> {
+    let Kind::Number { high, closed, .. } = key.kind else { return None };
+    if key.table() == "task" {
+        return None;
+    }
+    let mut numbers: Vec<f64> = values.iter().filter_map(Value::as_number).collect();
+    let shown = |x: &f64| Value::Number(*x);
+    // By is_rounded_away.
+    let told_already = ["init.scale", "init.bias_scale"].contains(&key.name);
+    let is_small = |x: &&f64| **x != 0.0 && x.abs() < f64::from(f32::MIN_POSITIVE);
+    if let Some(x) = numbers.iter().find(is_small).filter(|_| !told_already) {
+        return Some(format!("{} is 0, or so small that some devices take it for 0,", shown(x)));
+    }
+    if let Some(x) = numbers.iter().find(|&&x| !closed && f64::from(x as f32) >= high) {
+        return Some(format!("{} is {high}", shown(x)));
+    }
+    numbers.sort_by(f64::total_cmp);
+    let [a, b] = numbers.array_windows().find(|[a, b]| a != b && *a as f32 == *b as f32)?;
+    Some(format!("{} and {} are the same number", shown(a), shown(b)))
 }
 
 /// Whether no output of this φ is ever negative.

@@ -82,6 +82,15 @@ pub enum Warning {
         /// Cells of the plan.
         of: usize,
     },
+    /// A value is another number in single precision, and means something else.
+    Rounded {
+        /// The dotted key.
+        key: &'static str,
+        /// Where it was given.
+        place: Place,
+        /// Which value, and what it is there: the start of a sentence.
+        what: String,
+    },
     /// Some targets are negative, the output units never.
     Unreachable {
         /// Cells concerned.
@@ -108,6 +117,10 @@ impl fmt::Display for Warning {
                 f,
                 "init.scale: in {cells} of {of} cells it is under one f32 ulp of the base point, so part of the \
                  perturbation is rounded away"
+            ),
+            Warning::Rounded { key, place, what } => write!(
+                f,
+                "{key} ({place}): {what} in single precision, in which all engines but reference train"
             ),
             Warning::Unreachable { cells, of } => write!(
                 f,

@@ -254,7 +254,7 @@ impl Kind {
                 "up to 1000 widths from 1 to 1000000: [8, 8] or \"8x8\", [] or \"none\" for no hidden layer"
                     .to_string()
             }
-            Kind::Batch => "\"full\" or a whole number from 1 up".to_string(),
+            Kind::Batch => format!("\"full\" or a whole number from 1 to {}", u32::MAX),
             Kind::Values => "a list of numbers, or the path of an npy file".to_string(),
             Kind::Amounts => "a list of numbers from 0 to 3.4e38".to_string(),
             Kind::Columns => "a whole number from 1 to 1000000, or a list of column names".to_string(),

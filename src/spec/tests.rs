@@ -629,10 +629,10 @@ fn wrong_types_and_values_are_refused() {
         ("net.bias = \"true\"", "expected true or false, found \"true\"".to_string()),
         ("net.readout = \"total\"", "expected \"trained\" or \"sum\", found \"total\"".to_string()),
         ("net.readout = 1", "expected \"trained\" or \"sum\", found 1".to_string()),
-        ("train.batch = 0", "expected \"full\" or a whole number from 1 up, found 0".to_string()),
+        ("train.batch = 0", "expected \"full\" or a whole number from 1 to 4294967295, found 0".to_string()),
         (
             "train.batch = \"half\"",
-            "expected \"full\" or a whole number from 1 up, found \"half\"".to_string(),
+            "expected \"full\" or a whole number from 1 to 4294967295, found \"half\"".to_string(),
         ),
         ("name = 1", "expected a plain folder name, found 1".to_string()),
         ("name = \"\"", "expected a plain folder name, found \"\": it is empty".to_string()),
@@ -1079,6 +1079,32 @@ fn noise_under_the_grid_of_f32_is_warned_of() {
     // Biases of a constant base are 0, where the grid is as fine as can be; those of copies are not.
     let fine = |base: &str| plan_with("", &set(&[base, "init.scale=0", "init.bias_scale=1e-9"])).1.len();
     assert_eq!((fine("init.base=constant"), fine("init.base=copies")), (0, 1));
+}
+
+#[test]
+fn values_that_single_precision_takes_for_others_are_warned_of() {
+    let told = |pairs: &[&str], swept: &[&str]| {
+        let overrides = Overrides { sweep: sweep(swept).sweep, ..set(pairs) };
+        plan_with("", &overrides).1
+    };
+    let end = "in single precision, in which all engines but reference train";
+    let momentum = "train.optimizer=momentum";
+    // Half a step of the grid under 1 is 2⁻²⁵ = 2.98e-8.
+    let at_one = format!("train.momentum (--set): 0.999999971 is 1 {end}");
+    assert_eq!(told(&[momentum, "train.momentum=0.999999971"], &[]), [at_one]);
+    assert_eq!(told(&[momentum, "train.momentum=0.99999997"], &[]), [""; 0]);
+    assert_eq!(told(&["train.optimizer=sgd"], &["train.lr=0.999999971,1"]).len(), 1);
+    let small = "is 0, or so small that some devices take it for 0,";
+    assert_eq!(told(&["train.lr=1e-300"], &[]), [format!("train.lr (--set): 1e-300 {small} {end}")]);
+    assert_eq!(told(&[], &["train.lr=1,1e-39"]), [format!("train.lr (--sweep): 1e-39 {small} {end}")]);
+    assert_eq!(told(&["train.lr=0"], &["train.weight_decay=0,1.2e-38"]), [""; 0]);
+    // The sweep counts, not what was fixed; nor what nothing uses, which is told already; nor a task's number.
+    assert_eq!(plan_with("[train]\nlr = 1e-300\n", &sweep(&["train.lr=1,2"])).1, [""; 0]);
+    assert!(told(&["train.beta2=0.999999971"], &[])[0].contains("no cell uses it"));
+    assert_eq!(told(&["task.dataset=circles", "task.noise=1e-300"], &[]), [""; 0]);
+    let twins = told(&[], &["init.scale=2,1.0000000001,0.5,1"]);
+    assert_eq!(twins, [format!("init.scale (--sweep): 1.0 and 1.0000000001 are the same number {end}")]);
+    assert_eq!(told(&[], &["init.scale=1,1.0000001"]), [""; 0]);
 }
 
 #[test]
