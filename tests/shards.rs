@@ -98,6 +98,12 @@ fn force_replaces_a_finished_shard_that_nobody_holds() {
     let lock = Lock::take(&out).unwrap();
     assert!(matches!(entered(&out, &plan, Permission::Force), Err(OutputError::Busy(_))));
     drop(lock);
+    // Nor does it go while somebody trains another in its place.
+    let part = place.path().join("2.part");
+    fs::create_dir(&part).unwrap();
+    let lock = Lock::take(&part).unwrap();
+    assert!(matches!(entered(&out, &plan, Permission::Force), Err(OutputError::Busy(_))));
+    drop(lock);
     let message = refusal(entered(&out, &plan, Permission::Resume).map(|_| ()));
     assert!(message.contains("shard 1/3"), "{message}");
     let (at, held) = entered(&out, &plan, Permission::Force).unwrap();

@@ -137,9 +137,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
             manifest.check(&place).map_err(|error| {
                 Failure::new(FAILED, format!("{error}; --force would train the sweep again"))
             })?;
-            if args.shard.is_some() {
-                publish(&place, &out, &manifest)?;
-            }
+            publish(&place, &out, &manifest)?;
             args.note(&format!(
                 "{} holds this sweep, finished; showing it again (--force would train it again)",
                 out.display()
@@ -157,9 +155,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let interrupt = Interrupt::watch();
     match train(args, &plan, first, second, results, &place, &interrupt)? {
         Some(manifest) => {
-            if args.shard.is_some() {
-                publish(&place, &out, &manifest)?;
-            }
+            publish(&place, &out, &manifest)?;
             warn_of_older_pictures(args, &out);
             show(args, &manifest, &plan, &out)
         }
@@ -180,8 +176,11 @@ fn warn_of_older_pictures(args: &RunArgs, out: &Path) {
     }
 }
 
-/// Gives a finished shard its place.
+/// Gives a finished shard its place; a whole sweep has it from the start.
 fn publish(place: &Path, out: &Path, finished: &Manifest) -> Result<(), Failure> {
+    if finished.shard.is_none() {
+        return Ok(());
+    }
     shard::publish(place, out, finished).map_err(|error| {
         let message = format!(
             "{error}; the finished shard is kept in {}; put it in its place with: {}",

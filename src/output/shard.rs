@@ -93,9 +93,12 @@ fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
             out.display()
         )));
     }
-    if permission == Permission::Force && out.exists() {
-        // Nobody is at work there, and no lock of somebody who was killed stays.
-        drop(Lock::take(out)?);
+    if permission == Permission::Force {
+        // Nobody is at work in either, or the finished shard would be gone for nothing; and no lock of somebody who was
+        // killed stays.
+        for directory in [out, &part(out, 1)].into_iter().filter(|directory| directory.exists()) {
+            drop(Lock::take(directory)?);
+        }
     }
     let entries = match fs::read_dir(out) {
         Ok(entries) => entries,
