@@ -75,6 +75,7 @@ pub(super) fn plan_within(
         .chain(grid.sweeps.iter().map(|sweep| (sweep.key.name, &sweep.place)))
         .collect();
     let mut unused: Vec<&Key> = KEYS.iter().filter(|key| places.contains_key(key.name)).collect();
+    let mut rounded = [0; ROUNDED.len()];
     let (mut rounded_away, mut unreachable) = (0, 0);
     let (mut wide, mut comparisons) = (0, 0.0f64);
     let mut programs = Programs { limits, ..Programs::default() };
@@ -103,6 +104,9 @@ pub(super) fn plan_within(
             variants.push(Variant { program: program as u32, point });
         }
         unused.retain(|key| !(key.used)(&spec));
+        for (cells, (_, _, is_rounded)) in rounded.iter_mut().zip(ROUNDED) {
+            *cells += usize::from(is_rounded(&spec));
+        }
         rounded_away += usize::from(is_rounded_away(&spec));
         let program = variants[at].program as usize;
         unreachable += usize::from(programs.negative[program] && is_never_negative(spec.output));
@@ -111,23 +115,17 @@ pub(super) fn plan_within(
         comparisons = comparisons.max(of_program);
     }
 
-    let is_swept = |name: &str| grid.sweeps.iter().any(|sweep| sweep.key.name == name);
-    let is_used = |name: &str| unused.iter().all(|key| key.name != name);
-    let rounded = (fixed.values().filter(|(key, ..)| !is_swept(key.name)))
-        .map(|(key, value, place)| (*key, std::slice::from_ref(value), place))
-        .chain(grid.sweeps.iter().map(|sweep| (sweep.key, sweep.values.as_slice(), &sweep.place)))
-        .filter(|(key, ..)| is_used(key.name))
-        .filter_map(|(key, values, place)| {
-            Some(Warning::Rounded { key: key.name, place: place.clone(), what: rounded(key, values)? })
-        });
-    let mut warnings: Vec<Warning> = (unused.iter())
+    let mut warnings: Vec<Warning> = unused
+        .into_iter()
         .map(|key| Warning::Unused {
             key: key.name,
             place: places[key.name].clone(),
             why: key.unused_because,
         })
-        .chain(rounded)
         .collect();
+    for ((key, to, _), cells) in ROUNDED.into_iter().zip(rounded).filter(|(_, cells)| *cells > 0) {
+        warnings.push(Warning::Rounded { key, to, cells, of: count });
+    }
     if rounded_away > 0 {
         warnings.push(Warning::RoundedAway { cells: rounded_away, of: count });
     }
@@ -208,27 +206,29 @@ fn is_rounded_away(spec: &Spec) -> bool {
     lost(spec.scale, weight_base) || (spec.bias && lost(spec.resolved_bias_scale(), bias_base))
 }
 
-/// What is another number in single precision than in the spec, and means something else there; the start of a sentence. What
-/// tasks are made of is computed in double precision.
-fn rounded(key: &Key, values: &[Value]) -> Option<String> {
-    let Kind::Number { high, closed, .. } = key.kind else { return None };
-    if key.table() == "task" {
-        return None;
-    }
-    let mut numbers: Vec<f64> = values.iter().filter_map(Value::as_number).collect();
-    let shown = |x: &f64| Value::Number(*x);
-    // By is_rounded_away.
-    let told_already = ["init.scale", "init.bias_scale"].contains(&key.name);
-    let is_small = |x: &&f64| **x != 0.0 && x.abs() < f64::from(f32::MIN_POSITIVE);
-    if let Some(x) = numbers.iter().find(is_small).filter(|_| !told_already) {
-        return Some(format!("{} is 0, or so small that some devices take it for 0,", shown(x)));
-    }
-    if let Some(x) = numbers.iter().find(|&&x| !closed && f64::from(x as f32) >= high) {
-        return Some(format!("{} is {high}", shown(x)));
-    }
-    numbers.sort_by(f64::total_cmp);
-    let [a, b] = numbers.array_windows().find(|[a, b]| a != b && *a as f32 == *b as f32)?;
-    Some(format!("{} and {} are the same number", shown(a), shown(b)))
+/// Settings that mean something else where a cell has them in single precision: the key, what it is there, and whether it is
+/// that. Of β and ρ engines keep what they lack of 1, which is never 0.
+const ROUNDED: [(&str, &str, fn(&Spec) -> bool); 3] = [
+    ("train.lr", NOTHING, |s| {
+        let rates = [s.lr_hidden, s.lr_output];
+        s.lr > 0.0 && rates.iter().any(|&factor| factor > 0.0 && is_nothing(s.lr * factor))
+    }),
+    ("train.momentum", "1", |s| {
+        matches!(s.optimizer, Optimizer::Momentum | Optimizer::Nesterov) && s.momentum as f32 == 1.0
+    }),
+    // Under which a gradient of 0 is 0/0.
+    ("train.epsilon", NOTHING, |s| {
+        matches!(s.optimizer, Optimizer::Adam | Optimizer::Rmsprop)
+            && s.epsilon > 0.0
+            && is_nothing(s.epsilon)
+    }),
+];
+
+/// What [`is_nothing`], for devices may flush numbers that are not normal.
+const NOTHING: &str = "0 or next to it";
+
+fn is_nothing(x: f64) -> bool {
+    (x as f32) < f32::MIN_POSITIVE
 }
 
 /// Whether no output of this φ is ever negative.

@@ -82,14 +82,16 @@ pub enum Warning {
         /// Cells of the plan.
         of: usize,
     },
-    /// A value is another number in single precision, and means something else.
+    /// A setting means something else in single precision.
     Rounded {
         /// The dotted key.
         key: &'static str,
-        /// Where it was given.
-        place: Place,
-        /// Which value, and what it is there: the start of a sentence.
-        what: String,
+        /// What it is there.
+        to: &'static str,
+        /// Cells concerned.
+        cells: usize,
+        /// Cells of the plan.
+        of: usize,
     },
     /// Some targets are negative, the output units never.
     Unreachable {
@@ -118,9 +120,9 @@ impl fmt::Display for Warning {
                 "init.scale: in {cells} of {of} cells it is under one f32 ulp of the base point, so part of the \
                  perturbation is rounded away"
             ),
-            Warning::Rounded { key, place, what } => write!(
+            Warning::Rounded { key, to, cells, of } => write!(
                 f,
-                "{key} ({place}): {what} in single precision, in which all engines but reference train"
+                "{key}: in {cells} of {of} cells it is {to} in single precision, in which all engines but reference train"
             ),
             Warning::Unreachable { cells, of } => write!(
                 f,

@@ -1082,31 +1082,40 @@ fn noise_under_the_grid_of_f32_is_warned_of() {
 }
 
 #[test]
-fn values_that_single_precision_takes_for_others_are_warned_of() {
+fn settings_that_mean_something_else_in_single_precision_are_warned_of() {
     let told = |pairs: &[&str], swept: &[&str]| {
         let overrides = Overrides { sweep: sweep(swept).sweep, ..set(pairs) };
         plan_with("", &overrides).1
     };
-    let end = "in single precision, in which all engines but reference train";
-    let momentum = "train.optimizer=momentum";
+    let told_of = |key: &str, cells: &str, to: &str| {
+        [format!(
+            "{key}: in {cells} cells it is {to} in single precision, in which all engines but reference train"
+        )]
+    };
     // Half a step of the grid under 1 is 2⁻²⁵ = 2.98e-8.
-    let at_one = format!("train.momentum (--set): 0.999999971 is 1 {end}");
-    assert_eq!(told(&[momentum, "train.momentum=0.999999971"], &[]), [at_one]);
-    assert_eq!(told(&[momentum, "train.momentum=0.99999997"], &[]), [""; 0]);
-    assert_eq!(told(&["train.optimizer=sgd"], &["train.lr=0.999999971,1"]).len(), 1);
-    let small = "is 0, or so small that some devices take it for 0,";
-    assert_eq!(told(&["train.lr=1e-300"], &[]), [format!("train.lr (--set): 1e-300 {small} {end}")]);
-    assert_eq!(told(&[], &["train.lr=1,1e-39"]), [format!("train.lr (--sweep): 1e-39 {small} {end}")]);
-    assert_eq!(told(&["train.lr=0"], &["train.weight_decay=0,1.1754943508222875e-38"]), [""; 0]);
-    // The sweep counts, not what was fixed; nor what nothing uses, which is told already; nor a task's number.
-    assert_eq!(plan_with("[train]\nlr = 1e-300\n", &sweep(&["train.lr=1,2"])).1, [""; 0]);
-    assert_eq!(told(&["train.beta2=0.999999971"], &[]).len(), 1);
-    let both = told(&["train.beta2=0.999999971", "train.lr=1e-300"], &[]);
-    assert!(both.len() == 2 && both[0].starts_with("train.beta2") && both[1].starts_with("train.lr"));
-    assert_eq!(told(&["task.dataset=circles", "task.noise=1e-300"], &[]), [""; 0]);
-    let twins = told(&[], &["init.scale=2,1.0000000001,0.5,1"]);
-    assert_eq!(twins, [format!("init.scale (--sweep): 1.0 and 1.0000000001 are the same number {end}")]);
-    assert_eq!(told(&[], &["init.scale=1,1.0000001"]), [""; 0]);
+    for optimizer in ["momentum", "nesterov"] {
+        let swept = ["train.momentum=0.999999971,0.99999997,0.9999999999"];
+        let warnings = told(&[&format!("train.optimizer={optimizer}")], &swept);
+        assert_eq!(warnings, told_of("train.momentum", "2 of 3", "1"));
+    }
+    let swept = ["train.optimizer=sgd,momentum", "train.momentum=0.9,0.999999971"];
+    assert_eq!(told(&[], &swept), told_of("train.momentum", "1 of 4", "1"));
+    assert_eq!(told(&["train.optimizer=adam", "train.beta2=0.999999971"], &[]), [""; 0]);
+
+    let nothing = "0 or next to it";
+    let least = "train.lr=0,1e-300,1.1754942e-38,1.1754943508222875e-38";
+    assert_eq!(told(&[], &[least]), told_of("train.lr", "2 of 4", nothing));
+    for layers in ["lr_hidden", "lr_output"] {
+        let factors = format!("train.{layers}=0,1e-30,1");
+        assert_eq!(told(&["train.lr=1e-30"], &[&factors]), told_of("train.lr", "1 of 3", nothing));
+    }
+    for optimizer in ["rmsprop", "adam"] {
+        let optimizer = format!("train.optimizer={optimizer}");
+        let warnings = told(&[&optimizer], &["train.epsilon=0,1e-50,1e-8"]);
+        assert_eq!(warnings, told_of("train.epsilon", "1 of 3", nothing));
+    }
+    let swept = ["train.optimizer=sgd,adam", "train.epsilon=1e-50,1e-8"];
+    assert_eq!(told(&[], &swept), told_of("train.epsilon", "1 of 4", nothing));
 }
 
 #[test]
