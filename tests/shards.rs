@@ -104,6 +104,10 @@ fn force_replaces_a_finished_shard_that_nobody_holds() {
     let lock = Lock::take(&part).unwrap();
     assert!(matches!(entered(&out, &plan, Permission::Force), Err(OutputError::Busy(_))));
     drop(lock);
+    // Nor where another cannot be trained.
+    fs::create_dir_all(part.join("runs.csv/notes")).unwrap();
+    assert!(entered(&out, &plan, Permission::Force).is_err());
+    fs::remove_dir_all(&part).unwrap();
     let message = refusal(entered(&out, &plan, Permission::Resume).map(|_| ()));
     assert!(message.contains("shard 1/3"), "{message}");
     let (at, held) = entered(&out, &plan, Permission::Force).unwrap();

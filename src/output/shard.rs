@@ -70,7 +70,7 @@ pub fn enter<'p>(
             )));
         }
         if attempt == 1 {
-            vacate(out, permission)?;
+            check_way(out, permission)?;
         }
         match directory::enter(&place, plan, wanted.clone(), permission) {
             Err(OutputError::Busy(why) | OutputError::OtherEngine(why))
@@ -80,35 +80,32 @@ pub fn enter<'p>(
                 attempt += 1;
                 note(&format!("{why}; starting the shard in {} as well", part(out, attempt).display()));
             }
-            entered => return Ok((place, entered?)),
+            entered => {
+                let entered = entered?;
+                // Only now that it can be trained anew, and that nobody else gets to do so.
+                if permission == Permission::Force {
+                    remove_finished(out)?;
+                }
+                return Ok((place, entered));
+            }
         }
     }
 }
 
-/// Makes sure that a directory can get the name `out`, before a shard is trained for it.
-fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
+/// Makes sure that a directory can get the name `out`, before a shard is trained for it: under [`Permission::Force`] once the
+/// finished one is removed.
+fn check_way(out: &Path, permission: Permission) -> Result<(), OutputError> {
     if out.file_name().is_none() {
         return Err(OutputError::Refused(format!(
             "a shard is trained beside the place that it takes in the end, and {} is no such place; use --out DIR",
             out.display()
         )));
     }
-    if permission == Permission::Force {
-        // Nobody is at work in either, or the finished shard would be gone for nothing; and no lock of somebody who was
-        // killed stays.
-        for directory in [out, &part(out, 1)].into_iter().filter(|directory| directory.exists()) {
-            drop(Lock::take(directory)?);
-        }
+    if permission == Permission::Force && out.exists() {
+        // Nobody is at work there, and no lock of somebody who was killed stays.
+        drop(Lock::take(out)?);
     }
-    let entries = match fs::read_dir(out) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed("read", out)(error)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.map_err(failed("read", out))?.file_name());
-    }
+    let names = names_in(out)?;
     let ours = |name: &OsString| FILES.iter().chain([&REPLACED]).any(|file| name == file);
     let removable = |name: &OsString| permission == Permission::Force && ours(name);
     if let Some(name) = names.iter().find(|name| !removable(name)) {
@@ -120,7 +117,6 @@ fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
         )));
     }
     if !names.is_empty() {
-        // Under another name first: whoever is killed meanwhile leaves no half of a shard under this one.
         let replaced = with(out, REPLACED);
         remove_replaced(out)?;
         if fs::symlink_metadata(&replaced).is_ok() {
@@ -130,15 +126,33 @@ fn vacate(out: &Path, permission: Permission) -> Result<(), OutputError> {
                 replaced.display()
             )));
         }
-        let mark = out.join(REPLACED);
-        fresh(&mark).map_err(failed("write", &mark))?;
-        if let Err(error) = fs::rename(out, &replaced) {
-            let _ = fs::remove_file(&mark);
-            return Err(failed("rename", out)(error));
-        }
-        remove_replaced(out)?;
     }
     Ok(())
+}
+
+/// Removes the finished shard that `out` holds, as [`check_way`] has found it; under another name first: whoever is killed
+/// meanwhile leaves no half of a shard under this one.
+fn remove_finished(out: &Path) -> Result<(), OutputError> {
+    if names_in(out)?.is_empty() {
+        return Ok(());
+    }
+    let mark = out.join(REPLACED);
+    fresh(&mark).map_err(failed("write", &mark))?;
+    if let Err(error) = fs::rename(out, with(out, REPLACED)) {
+        let _ = fs::remove_file(&mark);
+        return Err(failed("rename", out)(error));
+    }
+    remove_replaced(out)
+}
+
+/// The names of what is in a directory; none where there is no directory.
+fn names_in(directory: &Path) -> Result<Vec<OsString>, OutputError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("read", directory)(error)),
+    };
+    entries.map(|entry| Ok(entry.map_err(failed("read", directory))?.file_name())).collect()
 }
 
 /// Gives the finished shard in `place` its name, or throws it away if `out` holds it already; and removes what attempts at it
@@ -319,8 +333,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("2");
         fs::write(&file, "").unwrap();
-        assert!(vacate(&file, Permission::None).is_err());
-        assert!(vacate(&place.path().join("3"), Permission::None).is_ok());
+        assert!(check_way(&file, Permission::None).is_err());
+        assert!(check_way(&place.path().join("3"), Permission::None).is_ok());
     }
 
     #[test]
