@@ -206,9 +206,11 @@ fn is_rounded_away(spec: &Spec) -> bool {
     lost(spec.scale, weight_base) || (spec.bias && lost(spec.resolved_bias_scale(), bias_base))
 }
 
-/// Settings that mean something else where a cell has them in single precision: the key, what it is there, and whether it is
-/// that. Of β and ρ engines keep what they lack of 1, which is never 0.
-const ROUNDED: [(&str, &str, fn(&Spec) -> bool); 3] = [
+/// A key, what it is in single precision, and whether that of a cell is.
+type Rounded = (&'static str, &'static str, fn(&Spec) -> bool);
+
+/// Settings that mean something else in single precision. Of β and ρ engines keep what they lack of 1, which is never 0.
+const ROUNDED: [Rounded; 3] = [
     ("train.lr", NOTHING, |s| {
         let rates = [s.lr_hidden, s.lr_output];
         s.lr > 0.0 && rates.iter().any(|&factor| factor > 0.0 && is_nothing(s.lr * factor))
