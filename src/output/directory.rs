@@ -1,6 +1,8 @@
 //! What a directory holds already, and whether a sweep may go there.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::lock::{self, Lock};
@@ -252,13 +254,17 @@ fn differences(plan: &Plan, held: &Manifest) -> String {
 
 /// Whether there is anything in a directory but a lock.
 pub fn holds_files(directory: &Path) -> Result<bool, OutputError> {
-    match fs::read_dir(directory) {
-        Ok(mut entries) => {
-            Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != lock::FILE)))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed("read", directory)(error)),
-    }
+    Ok(names_in(directory)?.iter().any(|name| name != lock::FILE))
+}
+
+/// The names of what is in a directory; none where there is no directory.
+pub(super) fn names_in(directory: &Path) -> Result<Vec<OsString>, OutputError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("read", directory)(error)),
+    };
+    entries.map(|entry| Ok(entry.map_err(failed("read", directory))?.file_name())).collect()
 }
 
 /// The flags of `wanted` that the files made with `held` do not answer.

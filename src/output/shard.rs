@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::append::{fresh, settle};
@@ -58,6 +57,7 @@ pub fn enter<'p>(
         directory::tidy(out);
         return Ok((out.to_path_buf(), Entered::Finished(held)));
     }
+    check_way(out, permission)?;
     let mut attempt = 1;
     loop {
         let place = part(out, attempt);
@@ -68,9 +68,6 @@ pub fn enter<'p>(
                  another place",
                 place.display()
             )));
-        }
-        if attempt == 1 {
-            check_way(out, permission)?;
         }
         match directory::enter(&place, plan, wanted.clone(), permission) {
             Err(OutputError::Busy(why) | OutputError::OtherEngine(why))
@@ -105,7 +102,7 @@ fn check_way(out: &Path, permission: Permission) -> Result<(), OutputError> {
         // Nobody is at work there, and no lock of somebody who was killed stays.
         drop(Lock::take(out)?);
     }
-    let names = names_in(out)?;
+    let names = directory::names_in(out)?;
     let ours = |name: &OsString| FILES.iter().chain([&REPLACED]).any(|file| name == file);
     let removable = |name: &OsString| permission == Permission::Force && ours(name);
     if let Some(name) = names.iter().find(|name| !removable(name)) {
@@ -133,7 +130,7 @@ fn check_way(out: &Path, permission: Permission) -> Result<(), OutputError> {
 /// Removes the finished shard that `out` holds, as [`check_way`] has found it; under another name first: whoever is killed
 /// meanwhile leaves no half of a shard under this one.
 fn remove_finished(out: &Path) -> Result<(), OutputError> {
-    if names_in(out)?.is_empty() {
+    if directory::names_in(out)?.is_empty() {
         return Ok(());
     }
     let mark = out.join(REPLACED);
@@ -143,16 +140,6 @@ fn remove_finished(out: &Path) -> Result<(), OutputError> {
         return Err(failed("rename", out)(error));
     }
     remove_replaced(out)
-}
-
-/// The names of what is in a directory; none where there is no directory.
-fn names_in(directory: &Path) -> Result<Vec<OsString>, OutputError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed("read", directory)(error)),
-    };
-    entries.map(|entry| Ok(entry.map_err(failed("read", directory))?.file_name())).collect()
 }
 
 /// Gives the finished shard in `place` its name, or throws it away if `out` holds it already; and removes what attempts at it
